@@ -1,0 +1,13 @@
+//! buildfleet renders everything that a fleet of container-image builders needs from one inventory.
+//!
+//! ```text
+//! inventory.toml ─▶ Inventory ─▶ Fleet ─▶ Plan ─▶ Vec<Artefact> ─▶ published tree
+//!                   parsed       linked   decided  rendered         the only write
+//! ```
+//!
+//! A stage takes the type before it, so that validation cannot be skipped; everything before
+//! publishing is pure: the same inventory, the same bytes.
+
+pub mod diag;
+pub mod escape;
+pub mod types;
