@@ -10,4 +10,6 @@
 
 pub mod diag;
 pub mod escape;
+pub mod fleet;
+pub mod inventory;
 pub mod types;

@@ -1,0 +1,31 @@
+//! `host-key-missing`: a node that clients reach over SSH has no host key by which they could know it.
+
+use super::reached::{self, over_ssh};
+use crate::diag::{Code, Diagnostic, Report};
+use crate::fleet::Fleet;
+
+pub(super) fn check(fleet: &Fleet, report: &mut Report) {
+    for way in reached::nodes(fleet, over_ssh)
+        .iter()
+        .filter(|way| way.to.host_keys.is_empty() && !way.to.said.host_keys)
+    {
+        let name = &way.to.name;
+        let address = way.to.address.as_ref().map_or_else(|| name.to_string(), ToString::to_string);
+        report.push(
+            Diagnostic::error(Code::HostKeyMissing, format!("host `{name}` has no `host-keys`"))
+                .primary(name.span(), "clients could not tell it from another")
+                .context(
+                    way.node.span(),
+                    format!(
+                        "client `{}` reaches it over SSH for builder `{}`",
+                        way.from.name, way.builder.name
+                    ),
+                )
+                .help(format!(
+                    "add the keys that `cat /etc/ssh/ssh_host_*_key.pub` shows on the host; `ssh-keyscan \
+                     -p {} {address}` asks the network for them, where another may answer",
+                    way.to.port
+                )),
+        );
+    }
+}

@@ -1,0 +1,366 @@
+//! The reader of a TOML table that notes every fault and goes on.
+//!
+//! serde would stop at the first fault; an operator who mends a file wants to see them all.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use toml_edit::{Item, TableLike};
+
+use super::shape::{Key, Shape, Table};
+use super::value::{Problem, Value};
+use crate::diag::{Code, Diagnostic, Fault, Report, Span};
+use crate::types::looks_private;
+
+/// A value and the place where the inventory says it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spanned<T> {
+    value: T,
+    at: (usize, usize),
+}
+
+impl<T> Spanned<T> {
+    /// The value as said at `span`.
+    pub fn new(value: T, span: Span) -> Self {
+        Self { value, at: (span.start, span.end) }
+    }
+
+    /// The value.
+    pub fn get(&self) -> &T {
+        &self.value
+    }
+
+    /// The place.
+    pub fn span(&self) -> Span {
+        self.at.0..self.at.1
+    }
+
+    /// The value without its place.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Spanned<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
+/// The values of one table of the inventory, handed out by key.
+///
+/// The keys asked for must be those of the [`Table`]; `finish` reports the keys that are not in it.
+pub struct Fields<'a> {
+    shape: &'static Table,
+    items: &'a dyn TableLike,
+    span: Span,
+    report: &'a RefCell<Report>,
+}
+
+impl<'a> Fields<'a> {
+    /// The reader of `items`, which stand at `span`.
+    pub fn new(
+        shape: &'static Table,
+        items: &'a dyn TableLike,
+        span: Span,
+        report: &'a RefCell<Report>,
+    ) -> Self {
+        Self { shape, items, span, report }
+    }
+
+    /// Where the table stands: its header, or its key.
+    pub fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Notes a problem that the caller found.
+    pub fn push(&self, diagnostic: Diagnostic) {
+        self.report.borrow_mut().push(diagnostic);
+    }
+
+    /// Whether the key is there, be its value good or bad.
+    pub fn has(&self, key: &str) -> bool {
+        self.items.contains_key(key)
+    }
+
+    /// Whether the key is there with a boolean, where it may be a table too.
+    pub fn is_bool(&self, key: &str) -> bool {
+        self.items.get(key).is_some_and(Item::is_bool)
+    }
+
+    /// Whether the key is there with an array that has no elements.
+    pub fn is_empty_array(&self, key: &str) -> bool {
+        self.items.get(key).and_then(Item::as_array).is_some_and(toml_edit::Array::is_empty)
+    }
+
+    /// Whether the key is there with a table.
+    pub fn is_table(&self, key: &str) -> bool {
+        self.items.get(key).is_some_and(Item::is_table_like)
+    }
+
+    /// The place of a key's name, for a message about its being there at all.
+    pub fn key_span(&self, key: &str) -> Span {
+        self.items.key(key).and_then(toml_edit::Key::span).unwrap_or_else(|| self.span())
+    }
+
+    fn key(&self, key: &str) -> &'static Key {
+        self.shape.key(key).unwrap_or_else(|| panic!("`{key}` is a key of {}", self.shape.heading))
+    }
+
+    fn item(&self, key: &str) -> Option<(&'a Item, Span)> {
+        debug_assert!(self.shape.key(key).is_some(), "`{key}` is a key of {}", self.shape.heading);
+        let item = self.items.get(key)?;
+        Some((item, span_of(item).unwrap_or_else(|| self.key_span(key))))
+    }
+
+    /// Reports the key as missing when it is.
+    pub fn require(&self, key: &str) -> bool {
+        let there = self.has(key);
+        if !there {
+            let example = self.key(key).example;
+            let mut diagnostic = Diagnostic::error(
+                Code::MissingKey,
+                format!("`{key}` is missing in `{}`", self.shape.heading),
+            )
+            .primary(self.span(), "in this table");
+            if !example.is_empty() {
+                diagnostic = diagnostic.help(format!("add for example `{key} = {example}`"));
+            } else {
+                diagnostic = diagnostic.help(format!("add a table `{key}`"));
+            }
+            self.push(diagnostic);
+        }
+        there
+    }
+
+    /// The value of a key that must be there.
+    pub fn required<T: Value>(&self, key: &str) -> Option<Spanned<T>> {
+        if self.require(key) { self.optional(key) } else { None }
+    }
+
+    /// The value of a key, if it is there and good.
+    pub fn optional<T: Value>(&self, key: &str) -> Option<Spanned<T>> {
+        let (item, span) = self.item(key)?;
+        self.value(key, T::SHAPE, item, span, T::read)
+    }
+
+    /// The elements of an array that are good; none if the key is not there.
+    pub fn list<T: Value>(&self, key: &str) -> Vec<Spanned<T>> {
+        let Some((item, span)) = self.item(key) else { return Vec::new() };
+        let Some(array) = item.as_array() else {
+            self.wrong_type(key, &self.key(key).shape, item, span);
+            return Vec::new();
+        };
+        let elements = array.iter().filter_map(|value| {
+            let element_span = value.span().unwrap_or_else(|| span.clone());
+            self.value(key, T::SHAPE, &Item::Value(value.clone()), element_span, T::read)
+        });
+        elements.collect()
+    }
+
+    /// The value as it goes into buildkitd.toml.
+    pub fn setting(&self, key: &'static Key) -> Option<Spanned<toml_edit::Value>> {
+        let (item, span) = self.item(key.name)?;
+        self.value(key.name, key.shape, item, span, key.setting?)
+    }
+
+    fn value<T>(
+        &self,
+        key: &str,
+        shape: Shape,
+        item: &Item,
+        span: Span,
+        read: impl FnOnce(&Item) -> Result<T, Problem>,
+    ) -> Option<Spanned<T>> {
+        if let Some(fault) = private(item) {
+            self.push(Diagnostic::from_fault(fault, span));
+            return None;
+        }
+        match read(item) {
+            Ok(value) => Some(Spanned::new(value, span)),
+            Err(Problem::Type) => {
+                self.wrong_type(key, &shape, item, span);
+                None
+            }
+            Err(Problem::Fault(fault)) => {
+                self.push(Diagnostic::from_fault(fault, span));
+                None
+            }
+        }
+    }
+
+    fn wrong_type(&self, key: &str, shape: &Shape, item: &Item, span: Span) {
+        let wanted = shape.described();
+        self.push(
+            Diagnostic::error(Code::WrongType, format!("`{key}` takes {wanted}"))
+                .primary(span, format!("this is {}", described(item)))
+                .help(match self.shape.key(key).map(|k| k.example) {
+                    Some(example) if !example.is_empty() => format!("for example `{key} = {example}`"),
+                    _ => format!("write {wanted}"),
+                }),
+        );
+    }
+
+    /// The table of that key.
+    pub fn table(&self, key: &str) -> Option<Fields<'a>> {
+        let (item, span) = self.item(key)?;
+        let shape = self.key(key).shape.as_table();
+        let shape = shape.unwrap_or_else(|| panic!("`{key}` of {} is a table", self.shape.heading));
+        self.fields(key, shape, item, span)
+    }
+
+    fn fields(&self, key: &str, shape: &'static Table, item: &'a Item, span: Span) -> Option<Fields<'a>> {
+        match item.as_table_like() {
+            Some(items) => Some(Fields { shape, items, span, report: self.report }),
+            None => {
+                let wanted = self.shape.key(key).map_or(Shape::Table(shape), |key| key.shape);
+                self.wrong_type(key, &wanted, item, span);
+                None
+            }
+        }
+    }
+
+    /// The tables of an array of tables, in order.
+    pub fn tables(&self, key: &str) -> Vec<Fields<'a>> {
+        let Some((item, span)) = self.item(key) else { return Vec::new() };
+        let shape = match self.key(key).shape {
+            Shape::List(item) => item.as_table(),
+            _ => None,
+        };
+        let shape =
+            shape.unwrap_or_else(|| panic!("`{key}` of {} is an array of tables", self.shape.heading));
+        if let Some(tables) = item.as_array_of_tables() {
+            let fields = tables.iter().map(|table| {
+                let span = table.span().unwrap_or_else(|| span.clone());
+                Fields { shape, items: table, span, report: self.report }
+            });
+            return fields.collect();
+        }
+        let Some(array) = item.as_array() else {
+            self.wrong_type(key, &self.key(key).shape, item, span);
+            return Vec::new();
+        };
+        let mut fields = Vec::new();
+        for value in array {
+            let span = value.span().unwrap_or_else(|| span.clone());
+            match value.as_inline_table() {
+                Some(items) => fields.push(Fields { shape, items, span, report: self.report }),
+                None => self.wrong_type(key, &Shape::Table(shape), &Item::Value(value.clone()), span),
+            }
+        }
+        fields
+    }
+
+    /// The tables of a table whose keys are the operator's own, each key parsed; in the order of the file.
+    pub fn map<K>(&self, key: &str) -> Vec<(Spanned<K>, Fields<'a>)>
+    where
+        K: std::str::FromStr<Err = Fault>,
+    {
+        let Some((item, span)) = self.item(key) else { return Vec::new() };
+        let shape = match self.key(key).shape {
+            Shape::Map(_, item) => item.as_table(),
+            _ => None,
+        };
+        let shape = shape.unwrap_or_else(|| panic!("`{key}` of {} is a table of tables", self.shape.heading));
+        let Some(table) = item.as_table_like() else {
+            self.wrong_type(key, &self.key(key).shape, item, span);
+            return Vec::new();
+        };
+        let mut entries = Vec::new();
+        for (name, item) in table.iter() {
+            let name_span = table.key(name).and_then(toml_edit::Key::span).unwrap_or_else(|| span.clone());
+            let fields = self.fields(name, shape, item, span_of(item).unwrap_or_else(|| name_span.clone()));
+            match name.parse::<K>() {
+                Ok(parsed) => entries.extend(fields.map(|f| (Spanned::new(parsed, name_span), f))),
+                Err(fault) => self.push(Diagnostic::from_fault(fault, name_span)),
+            }
+        }
+        entries
+    }
+
+    /// Reports the keys that the table does not take.
+    pub fn finish(self) {
+        for (name, item) in self.items.iter() {
+            if self.shape.key(name).is_some() {
+                continue;
+            }
+            let span = self.key_span(name);
+            if let Some(fault) = private(item) {
+                self.push(Diagnostic::from_fault(fault, span));
+                continue;
+            }
+            let title = format!("unknown key `{}` in `{}`", name.escape_debug(), self.shape.heading);
+            let diagnostic = Diagnostic::error(Code::UnknownKey, title).primary(span, "nothing reads it");
+            self.push(match self.shape.nearest(name) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => {
+                    let keys = self.shape.keys().map(|k| k.name).collect::<Vec<_>>().join(", ");
+                    diagnostic.help(format!("the keys of `{}` are: {keys}", self.shape.heading))
+                }
+            });
+        }
+    }
+}
+
+/// The fault of a string that holds private key material, wherever it stands.
+fn private(item: &Item) -> Option<Fault> {
+    let found = match item {
+        Item::Value(toml_edit::Value::String(text)) => looks_private(text.value()),
+        Item::Value(toml_edit::Value::Array(array)) => {
+            array.iter().any(|v| v.as_str().is_some_and(looks_private))
+        }
+        _ => false,
+    };
+    found.then(|| {
+        Fault::new(
+            Code::PrivateKey,
+            "this is private key material",
+            "take it out, put the public key (`….pub`) here, and replace the key pair: it has been written down",
+        )
+    })
+}
+
+fn span_of(item: &Item) -> Option<Span> {
+    match item {
+        Item::ArrayOfTables(tables) => tables.iter().next().and_then(toml_edit::Table::span),
+        other => other.span(),
+    }
+}
+
+fn described(item: &Item) -> &'static str {
+    match item {
+        Item::Value(value) => match value {
+            toml_edit::Value::String(_) => "a string",
+            toml_edit::Value::Integer(_) => "a whole number",
+            toml_edit::Value::Float(_) => "a number with a fraction",
+            toml_edit::Value::Boolean(_) => "a boolean",
+            toml_edit::Value::Datetime(_) => "a date",
+            toml_edit::Value::Array(_) => "an array",
+            toml_edit::Value::InlineTable(_) => "a table",
+        },
+        Item::ArrayOfTables(_) => "an array of tables",
+        Item::Table(_) => "a table",
+        Item::None => "nothing",
+    }
+}
+
+impl Shape {
+    /// The form in words, as in "takes …".
+    pub fn described(&self) -> String {
+        match self {
+            Self::Bool => "`true` or `false`".to_owned(),
+            Self::Integer(..) => "a whole number".to_owned(),
+            Self::Text(what, _) => format!("a string ({what})"),
+            Self::OneOf(words) => {
+                format!("one of {}", words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", "))
+            }
+            Self::Size => "a number of bytes or a string such as \"10GB\"".to_owned(),
+            Self::Duration => "a number of seconds or a string such as \"48h\"".to_owned(),
+            Self::List(Self::Table(_)) => "an array of tables".to_owned(),
+            Self::List(item) => format!("an array, each element {}", item.described()),
+            Self::Map(what, _) => format!("a table, each key the name of a {what}"),
+            Self::Table(_) | Self::Any => "a table".to_owned(),
+            Self::Either(a, b) => format!("{} or {}", a.described(), b.described()),
+        }
+    }
+}

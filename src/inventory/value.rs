@@ -1,0 +1,408 @@
+//! How a single TOML value becomes a type: strings through `FromStr`, numbers within their range.
+
+use toml_edit::{InlineTable, Item};
+
+use super::shape::Shape;
+use crate::diag::{Code, Fault};
+use crate::types::{
+    AbsPath, Address, BuilderName, DiskSpace, Duration, Endpoint, FileMode, FleetName, FolderName, GcFilter,
+    HostName, Mirror, NixSystem, Platform, Port, PublicKey, Remark, SecretName, TreePath, UnitName, UserName,
+    Word,
+};
+
+/// Why an item is not a value of a type.
+#[derive(Debug)]
+pub enum Problem {
+    /// It has another TOML type than the key takes.
+    Type,
+    /// It has the right type, but not a value.
+    Fault(Fault),
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// A type that one TOML value spells.
+pub trait Value: Sized {
+    /// The form, for the reference, the schema and the message about a wrong type.
+    const SHAPE: Shape;
+
+    /// Reads the value; the caller knows the place and makes the diagnostic.
+    fn read(item: &Item) -> Result<Self, Problem>;
+}
+
+/// A [`Value`] of which there are arrays.
+pub trait ListItem: Value {
+    /// The form of such an array.
+    const LIST: Shape;
+}
+
+impl<T: Value + 'static> ListItem for T {
+    const LIST: Shape = Shape::List(&T::SHAPE);
+}
+
+/// Declares types that a string spells: what it is, and a regular expression for editors.
+macro_rules! spelled {
+    ($($type:ty: $what:literal, $pattern:literal;)*) => {$(
+        impl Value for $type {
+            const SHAPE: Shape = Shape::Text($what, $pattern);
+
+            fn read(item: &Item) -> Result<Self, Problem> {
+                Ok(item.as_str().ok_or(Problem::Type)?.parse::<Self>()?)
+            }
+        }
+    )*};
+}
+
+spelled! {
+    AbsPath: "absolute path", "^/";
+    Address: "DNS name or IP address", "^[^\\s/@]+$";
+    BuilderName: "name of a builder", "^[a-z][a-z0-9.-]*$";
+    Endpoint: "endpoint", "^(ssh|tcp|unix)://";
+    FleetName: "name", "^[A-Za-z0-9][A-Za-z0-9 ._-]*$";
+    FileMode: "octal mode", "^0?[0-7]{3}$";
+    FolderName: "folder", "^[A-Za-z0-9_.][A-Za-z0-9_./-]*$";
+    GcFilter: "filter", "";
+    HostName: "name of a host", "^[A-Za-z][A-Za-z0-9-]*$";
+    Mirror: "`host[:port][/path]`", "^[^\\s:/]+(:[0-9]+)?(/.*)?$";
+    NixSystem: "Nix system", "^[a-z0-9_]+-linux$";
+    Platform: "platform", "^linux/[a-z0-9]+(/v[0-9]+)?$";
+    PublicKey: "OpenSSH public key", "^(sk-)?(ssh|ecdsa)-[^ ]+ [A-Za-z0-9+/=]+( .*)?$";
+    Remark: "text", "";
+    SecretName: "name of a secret", "^[A-Za-z0-9_][A-Za-z0-9_./-]*$";
+    TreePath: "path relative to the rendered tree", "^[^/~]";
+    UnitName: "systemd unit", "^[A-Za-z0-9@%:_.\\\\-]+[.][a-z]+$";
+    UserName: "user or group", "^[A-Za-z0-9_.][A-Za-z0-9_.-]*$";
+    Word: "text of one line", "";
+}
+
+/// Declares an enum of words.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// All words, in the order of the reference.
+            pub const WORDS: &'static [&'static str] = &[$($word,)*];
+
+            /// As written in the inventory.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+
+        impl Value for $name {
+            const SHAPE: Shape = Shape::OneOf(Self::WORDS);
+
+            fn read(item: &Item) -> Result<Self, Problem> {
+                match item.as_str().ok_or(Problem::Type)? {
+                    $($word => Ok(Self::$variant),)*
+                    other => Err(unknown_word(other, Self::WORDS).into()),
+                }
+            }
+        }
+
+        impl From<$name> for toml_edit::Value {
+            fn from(word: $name) -> Self {
+                word.as_str().into()
+            }
+        }
+    };
+}
+
+fn unknown_word(word: &str, words: &[&str]) -> Fault {
+    let list = words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
+    let help = match super::shape::nearest(word, words.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? it takes one of {list}"),
+        None => format!("it takes one of {list}"),
+    };
+    Fault::new(Code::InvalidValue, format!("`{}` is not a value of this key", word.escape_debug()), help)
+}
+
+words! {
+    /// How buildx reaches the nodes of a builder.
+    Driver {
+        /// Each host's own buildkitd.
+        Remote = "remote",
+        /// A buildkitd in a container, through each host's Docker.
+        DockerContainer = "docker-container",
+    }
+}
+words! {
+    /// What runs the build steps of a worker.
+    Executor {
+        /// runc, started by buildkitd itself.
+        Oci = "oci",
+        /// A containerd that runs already.
+        Containerd = "containerd",
+    }
+}
+words! {
+    /// What manages a host.
+    HostOs {
+        /// NixOS: a module is rendered.
+        Nixos = "nixos",
+        /// Anything else with a POSIX shell: a script is rendered.
+        Other = "other",
+    }
+}
+words! {
+    /// A NixOS module whose services are the client.
+    Preset {
+        /// `services.gitea-actions-runner`.
+        GiteaActionsRunner = "gitea-actions-runner",
+        /// `services.forgejo-runner`.
+        ForgejoRunner = "forgejo-runner",
+    }
+}
+words! {
+    /// The dialect of worker blocks to render beside the real file.
+    WorkerBlocks {
+        /// `[[worker.oci]]` with `[worker.oci.ssh]`, which no buildkitd reads.
+        RemoteSsh = "remote-ssh",
+    }
+}
+words! {
+    /// The protocol between the Nix daemons.
+    NixProtocol {
+        /// `nix-daemon --stdio`.
+        SshNg = "ssh-ng",
+        /// `nix-store --serve`.
+        Ssh = "ssh",
+    }
+}
+words! {
+    /// `[log] format`.
+    LogFormat { /** Lines of text. */ Text = "text", /** Lines of JSON. */ Json = "json", }
+}
+words! {
+    /// `[log] level`.
+    LogLevel {
+        /** Errors. */ Error = "error",
+        /** And warnings. */ Warn = "warn",
+        /** And what happens. */ Info = "info",
+        /** And details. */ Debug = "debug",
+        /** And all else. */ Trace = "trace",
+    }
+}
+words! {
+    /// What a build may be allowed beyond the sandbox.
+    Entitlement {
+        /// The host's network.
+        NetworkHost = "network.host",
+        /// A privileged container.
+        SecurityInsecure = "security.insecure",
+        /// CDI devices.
+        Device = "device",
+    }
+}
+words! {
+    /// `networkMode` of a worker.
+    NetworkMode {
+        /** CNI if configured, else the host's. */ Auto = "auto",
+        /** The host's network. */ Host = "host",
+        /** A CNI plugin. */ Cni = "cni",
+        /** A bridge made by buildkitd. */ Bridge = "bridge",
+        /** Loopback alone. */ None = "none",
+    }
+}
+words! {
+    /// `snapshotter` of a worker.
+    Snapshotter {
+        /** The best that works. */ Auto = "auto",
+        /** The kernel's overlayfs. */ Overlayfs = "overlayfs",
+        /** Plain copies. */ Native = "native",
+        /** fuse-overlayfs, for rootless daemons. */ FuseOverlayfs = "fuse-overlayfs",
+        /** Lazily pulled eStargz layers. */ Stargz = "stargz",
+    }
+}
+
+impl Value for bool {
+    const SHAPE: Shape = Shape::Bool;
+
+    fn read(item: &Item) -> Result<Self, Problem> {
+        item.as_bool().ok_or(Problem::Type)
+    }
+}
+
+/// A whole number between the two bounds, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bounded<const MIN: i64, const MAX: i64>(i64);
+
+impl<const MIN: i64, const MAX: i64> Bounded<MIN, MAX> {
+    /// The number.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> Value for Bounded<MIN, MAX> {
+    const SHAPE: Shape = Shape::Integer(MIN, MAX);
+
+    fn read(item: &Item) -> Result<Self, Problem> {
+        let number = item.as_integer().ok_or(Problem::Type)?;
+        if (MIN..=MAX).contains(&number) {
+            return Ok(Self(number));
+        }
+        let help = if MAX == i64::MAX {
+            format!("it takes a whole number of at least {MIN}")
+        } else {
+            format!("it takes a whole number from {MIN} to {MAX}")
+        };
+        Err(Fault::new(Code::OutOfRange, format!("`{number}` is out of range"), help).into())
+    }
+}
+
+/// How many steps, connections or jobs at once; BuildKit takes 0 for no limit, which leaving the key out says.
+pub type Parallelism = Bounded<1, 65_535>;
+/// A user or group id.
+pub type Id = Bounded<0, 4_294_967_294>;
+/// A number of things to keep.
+pub type Count = Bounded<0, { i64::MAX }>;
+
+impl Value for Port {
+    const SHAPE: Shape = Shape::Integer(1, 65_535);
+
+    fn read(item: &Item) -> Result<Self, Problem> {
+        Ok(Self::try_from(item.as_integer().ok_or(Problem::Type)?)?)
+    }
+}
+
+impl Value for DiskSpace {
+    const SHAPE: Shape = Shape::Size;
+
+    fn read(item: &Item) -> Result<Self, Problem> {
+        if let Some(bytes) = item.as_integer() {
+            return Ok(Self::try_from(bytes)?);
+        }
+        Ok(item.as_str().ok_or(Problem::Type)?.parse::<Self>()?)
+    }
+}
+
+impl Value for Duration {
+    const SHAPE: Shape = Shape::Duration;
+
+    fn read(item: &Item) -> Result<Self, Problem> {
+        if let Some(seconds) = item.as_integer() {
+            return Ok(Self::try_from(seconds)?);
+        }
+        Ok(item.as_str().ok_or(Problem::Type)?.parse::<Self>()?)
+    }
+}
+
+/// An array that goes into buildkitd.toml as it is.
+#[derive(Debug, Clone)]
+pub struct Array<T>(Vec<T>);
+
+impl<T: Value + 'static> Value for Array<T> {
+    const SHAPE: Shape = Shape::List(&T::SHAPE);
+
+    fn read(item: &Item) -> Result<Self, Problem> {
+        let array = item.as_array().ok_or(Problem::Type)?;
+        array.iter().map(|v| T::read(&Item::Value(v.clone()))).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl<T: Into<toml_edit::Value>> From<Array<T>> for toml_edit::Value {
+    fn from(array: Array<T>) -> Self {
+        Self::Array(array.0.into_iter().map(Into::into).collect())
+    }
+}
+
+/// A table of strings with keys of the operator's own, such as `labels`.
+#[derive(Debug, Clone, Default)]
+pub struct Labels(Vec<(Word, Word)>);
+
+impl Value for Labels {
+    const SHAPE: Shape = Shape::Map("label", &Word::SHAPE);
+
+    fn read(item: &Item) -> Result<Self, Problem> {
+        let table = item.as_table_like().ok_or(Problem::Type)?;
+        let mut labels = Vec::new();
+        for (key, value) in table.iter() {
+            labels.push((key.parse::<Word>()?, Word::read(value)?));
+        }
+        labels.sort();
+        Ok(Self(labels))
+    }
+}
+
+impl Labels {
+    /// The pairs, sorted by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&Word, &Word)> {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+}
+
+impl From<Labels> for toml_edit::Value {
+    fn from(labels: Labels) -> Self {
+        let mut table = InlineTable::new();
+        for (key, value) in labels.iter() {
+            table.insert(key.as_str(), value.as_str().into());
+        }
+        Self::InlineTable(table)
+    }
+}
+
+/// A table that buildkitd hands on to a plugin as it is.
+#[derive(Debug, Clone)]
+pub struct Passed(InlineTable);
+
+impl Value for Passed {
+    const SHAPE: Shape = Shape::Any;
+
+    fn read(item: &Item) -> Result<Self, Problem> {
+        let mut plain = item.clone();
+        plain.make_value();
+        let mut table = plain.as_inline_table().ok_or(Problem::Type)?.clone();
+        table.fmt();
+        Ok(Self(table))
+    }
+}
+
+impl From<Passed> for toml_edit::Value {
+    fn from(passed: Passed) -> Self {
+        Self::InlineTable(passed.0)
+    }
+}
+
+/// Types that stand in buildkitd.toml as the string that `Display` gives.
+macro_rules! as_text {
+    ($($type:ty),*) => {$(
+        impl From<$type> for toml_edit::Value {
+            fn from(value: $type) -> Self {
+                value.to_string().into()
+            }
+        }
+    )*};
+}
+as_text!(AbsPath, Address, GcFilter, Mirror, Platform, UserName, Word);
+
+impl<const MIN: i64, const MAX: i64> From<Bounded<MIN, MAX>> for toml_edit::Value {
+    fn from(number: Bounded<MIN, MAX>) -> Self {
+        number.get().into()
+    }
+}
+
+impl From<DiskSpace> for toml_edit::Value {
+    fn from(space: DiskSpace) -> Self {
+        match space.as_integer() {
+            Some(bytes) => bytes.into(),
+            None => space.to_string().into(),
+        }
+    }
+}
+
+impl From<Duration> for toml_edit::Value {
+    fn from(duration: Duration) -> Self {
+        match duration.as_integer() {
+            Some(seconds) => seconds.into(),
+            None => duration.to_string().into(),
+        }
+    }
+}
