@@ -12,4 +12,7 @@ pub mod diag;
 pub mod escape;
 pub mod fleet;
 pub mod inventory;
+pub mod plan;
+pub mod render;
+mod template;
 pub mod types;
