@@ -6,13 +6,15 @@
 //! ```
 //!
 //! A stage takes the type before it, so that validation cannot be skipped; everything before
-//! publishing is pure: the same inventory, the same bytes.
+//! [`publish`] is pure: the same inventory, the same bytes.
 
 pub mod diag;
+pub mod error;
 pub mod escape;
 pub mod fleet;
 pub mod inventory;
 pub mod plan;
+pub mod publish;
 pub mod render;
 mod template;
 pub mod types;
