@@ -77,7 +77,7 @@ in
     # `buildctl` for people; a client's key is bound to the absolute path.
     environment.systemPackages = [ cfg.package ];
 
-    users.groups.${cfg.group} = lib.mkIf (cfg.gid != null) { inherit (cfg) gid; };
+    users.groups.${cfg.group} = lib.optionalAttrs (cfg.gid != null) { inherit (cfg) gid; };
 
     networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall cfg.tcpPorts;
 

@@ -6,7 +6,8 @@
 #   buildx-converge [-n] ROOT CLIENT BUILDER...
 #
 # ROOT     a rendered tree: builders/<b>/nodes.tsv, hosts/<h>/buildkitd.container.{toml,files}
-# CLIENT   the name of this host in the inventory; part of the names of docker-container nodes
+# CLIENT   the name of this host in the inventory: its own node is reached through the local socket, and
+#          the names of docker-container nodes carry it
 # -n       print what would be done, write nothing
 #
 # buildx has no fallback: the first node of a platform is used, and if it is down the build fails. So this
@@ -119,7 +120,7 @@ fi
 # workstation's copy may have been edited or cut.
 read_table() {
   table=$root/builders/$1/nodes.tsv
-  driver='' driver_opts=null flags=null hosts='' platforms='' count=0
+  driver='' driver_opts=null flags=null hosts='' endpoints='' platforms='' count=0
   if ! { [ -f "$table" ] && [ -r "$table" ]; }; then
     complain "cannot read $table"
     return 1
@@ -130,7 +131,14 @@ read_table() {
     bad=
     case $kind in
       '' | '#'*) continue ;;
-      driver) driver=$f1 ;;
+      driver)
+        driver=$f1
+        case $driver in
+          remote) local_endpoint=unix:///run/buildkit/buildkitd.sock ;;
+          docker-container) local_endpoint=unix:///var/run/docker.sock ;;
+          *) bad='not a driver that this script knows' ;;
+        esac
+        ;;
       # JSON by contract; tabs, newlines and stray text cannot be in it unless somebody edited it.
       driver-opts)
         driver_opts=$f1
@@ -141,6 +149,7 @@ read_table() {
         case $f1 in '['*']') ;; *) bad='not a JSON array' ;; esac
         ;;
       node)
+        [ -n "$driver" ] || bad='a node before the driver'
         [ -n "$f4" ] && [ -z "$rest" ] || bad='a node has five fields'
         case $f1 in '' | *[!A-Za-z0-9-]* | [!A-Za-z]*) bad='not a host name' ;; esac
         case $f2 in
@@ -151,13 +160,11 @@ read_table() {
         case $f3 in '' | *[!a-z0-9/,.]*) bad='not a list of platforms' ;; esac
         case $f4 in '' | *[!A-Za-z0-9.:-]*) bad='not a server name' ;; esac
         [ -z "$bad" ] || { complain "$table:$line: $bad"; return 1; }
-        i=1
-        while [ "$i" -le "$count" ]; do
-          eval "known=\$endpoint_$i"
-          [ "$f2" != "$known" ] || bad='a second node for one endpoint'
-          i=$((i + 1))
-        done
+        ! has "$endpoints" "$f2" || bad='a second node for one endpoint'
         ! has "$hosts" "$f1" || bad='a second node for one host'
+        endpoints="$endpoints $f2"
+        # A host does not log in to itself.
+        [ "$f1" != "$client" ] || f2=$local_endpoint f4=-
         count=$((count + 1))
         hosts="$hosts $f1"
         f3=$(printf %s "$f3" | tr , ' ')
@@ -211,14 +218,12 @@ probe() {
   place=$1
   if [ "$driver" = remote ]; then
     set -- --addr "$endpoint" --timeout "$probe_timeout"
-    case $endpoint in
-      tcp://*)
-        [ -z "${BUILDFLEET_TLS_CA:-}" ] || set -- "$@" --tlscacert "$BUILDFLEET_TLS_CA"
-        [ -z "${BUILDFLEET_TLS_CERT:-}" ] || set -- "$@" --tlscert "$BUILDFLEET_TLS_CERT"
-        [ -z "${BUILDFLEET_TLS_KEY:-}" ] || set -- "$@" --tlskey "$BUILDFLEET_TLS_KEY"
-        [ "$servername" = - ] || set -- "$@" --tlsservername "$servername"
-        ;;
-    esac
+    if [ "$servername" != - ]; then
+      [ -z "${BUILDFLEET_TLS_CA:-}" ] || set -- "$@" --tlscacert "$BUILDFLEET_TLS_CA"
+      [ -z "${BUILDFLEET_TLS_CERT:-}" ] || set -- "$@" --tlscert "$BUILDFLEET_TLS_CERT"
+      [ -z "${BUILDFLEET_TLS_KEY:-}" ] || set -- "$@" --tlskey "$BUILDFLEET_TLS_KEY"
+      set -- "$@" --tlsservername "$servername"
+    fi
     error=$(outside buildctl "$@" debug workers 2>&1 >/dev/null)
     answer $? ''
   else
@@ -339,18 +344,19 @@ string_json() {
 }
 
 tls_json() {
-  eval "endpoint=\$endpoint_$1 servername=\$servername_$1"
+  eval "servername=\$servername_$1"
+  [ "$servername" != - ] || {
+    printf null
+    return
+  }
   fields=
   for field in cacert:"${BUILDFLEET_TLS_CA:-}" cert:"${BUILDFLEET_TLS_CERT:-}" key:"${BUILDFLEET_TLS_KEY:-}" \
-    servername:"${servername#-}"; do
+    servername:"$servername"; do
     [ -n "${field#*:}" ] || continue
     value=$(string_json "${field#*:}") || return 1
     fields="$fields${fields:+,}\"${field%%:*}\":$value"
   done
-  case $endpoint:$fields in
-    tcp://*:?*) printf '{%s}' "$fields" ;;
-    *) printf null ;;
-  esac
+  printf '{%s}' "$fields"
 }
 
 # The files that buildx copies into the container, and a stamp by which a later run can tell what a running

@@ -151,6 +151,12 @@ impl Worker {
         tls.is_some_and(|tls| tls.get("cert").is_some() && tls.get("key").is_some())
     }
 
+    /// The name in the certificate of its TCP endpoint, if it has one and speaks TLS there.
+    pub fn tls_name(&self) -> Option<&Address> {
+        let (address, _) = self.tcp().filter(|_| self.has_tls())?;
+        Some(self.servername.as_ref().map_or(address, Spanned::get))
+    }
+
     /// Whether the platform is one of its own.
     pub fn serves(&self, platform: &Platform) -> bool {
         self.platforms.iter().any(|own| own.get() == platform)

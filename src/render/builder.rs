@@ -40,7 +40,7 @@ fn nodes_table(plan: &Plan<'_>, builder: &BuilderPlan<'_>, header: &Header) -> S
         "#\n# The nodes in order of preference: per platform, the first that is up gets the builds.\n",
     );
     out.push_str(
-        "# node <tab> host <tab> endpoint <tab> platforms <tab> name in the TLS certificate, or -\n",
+        "# node <tab> host <tab> endpoint <tab> platforms <tab> name in its TLS certificate, - without TLS\n",
     );
     out.push_str(&format!("driver\t{}\n", driver.as_str()));
     if driver == Driver::DockerContainer {
@@ -60,7 +60,7 @@ fn nodes_table(plan: &Plan<'_>, builder: &BuilderPlan<'_>, header: &Header) -> S
         };
         let platforms = worker.platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let servername = match driver {
-            Driver::Remote => worker.servername.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+            Driver::Remote => worker.tls_name().map_or_else(|| "-".to_owned(), ToString::to_string),
             Driver::DockerContainer => "-".to_owned(),
         };
         out.push_str(&format!("node\t{}\t{endpoint}\t{platforms}\t{servername}\n", host.name));

@@ -90,7 +90,7 @@ fn certificates(entry: &RegistryEntry) -> impl Iterator<Item = &AbsPath> {
 }
 
 fn carried(registry: &Registry, path: &AbsPath) -> String {
-    format!("certs/{}/{}", registry.certs_folder(), path.file_name())
+    format!("certs/{}/{}", registry.certs_folder(), path.plain_file_name())
 }
 
 impl Executor {

@@ -102,6 +102,6 @@ fn tls(client: &Client, worker: &Worker) -> Option<BTreeMap<&'static str, String
         ("cert", tls.cert.to_string()),
         ("key", tls.key.to_string()),
     ]);
-    opts.extend(worker.servername.as_ref().map(|name| ("servername", name.to_string())));
+    opts.extend(worker.tls_name().map(|name| ("servername", name.to_string())));
     Some(opts)
 }

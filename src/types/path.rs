@@ -64,6 +64,12 @@ impl AbsPath {
     pub fn file_name(&self) -> &str {
         self.0.file_name().expect("it is not `/` and ends in no `..`")
     }
+
+    /// Its last component with `_` for all but letters, digits and `._+-`: a name that every program can carry.
+    pub fn plain_file_name(&self) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "._+-".contains(c) { c } else { '_' };
+        self.file_name().chars().map(plain).collect()
+    }
 }
 
 impl FromStr for AbsPath {

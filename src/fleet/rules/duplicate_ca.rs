@@ -1,6 +1,7 @@
 //! `duplicate-ca`: two certificates of one base name for one registry.
 //!
-//! buildx copies them into one folder of the container, so this concerns `docker-container` nodes alone.
+//! buildx copies them into one folder of the container, where the second overwrites the first. A host's own
+//! buildkitd reads them where they are, so that there it is a trap for the day on which the driver changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +13,14 @@ use crate::types::{AbsPath, Registry};
 
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
     let mut said = BTreeSet::new();
-    for (_, worker) in reached::of_driver(fleet, Driver::DockerContainer).into_values() {
-        for (registry, (_, entry)) in &worker.registries {
-            for (first, second) in collisions(entry) {
-                // Hosts that take an entry from the fleet have its places in common.
-                if said.insert((first.span().start, second.span().start)) {
-                    report.push(collision(registry, first, second));
+    // Hosts that take an entry from the fleet have its places in common; an error is said before a warning.
+    for driver in [Driver::DockerContainer, Driver::Remote] {
+        for (_, worker) in reached::of_driver(fleet, driver).into_values() {
+            for (registry, (_, entry)) in &worker.registries {
+                for (first, second) in collisions(entry) {
+                    if said.insert((first.span().start, second.span().start)) {
+                        report.push(collision(driver, registry, first, second));
+                    }
                 }
             }
         }
@@ -29,7 +32,7 @@ fn collisions(entry: &RegistryEntry) -> Vec<(&Spanned<AbsPath>, &Spanned<AbsPath
     let mut seen: BTreeMap<_, &Spanned<AbsPath>> = BTreeMap::new();
     let mut found = Vec::new();
     for path in entry.ca.iter().flatten().chain(pairs) {
-        let first = *seen.entry(path.get().file_name()).or_insert(path);
+        let first = *seen.entry(path.get().plain_file_name()).or_insert(path);
         if first.get() != path.get() {
             found.push((first, path));
         }
@@ -37,9 +40,24 @@ fn collisions(entry: &RegistryEntry) -> Vec<(&Spanned<AbsPath>, &Spanned<AbsPath
     found
 }
 
-fn collision(registry: &Registry, first: &Spanned<AbsPath>, second: &Spanned<AbsPath>) -> Diagnostic {
-    Diagnostic::error(Code::DuplicateCa, format!("`{first}` and `{second}` have one base name"))
-        .primary(second.span(), "overwrites the other in the container")
+fn collision(
+    driver: Driver,
+    registry: &Registry,
+    first: &Spanned<AbsPath>,
+    second: &Spanned<AbsPath>,
+) -> Diagnostic {
+    let title = format!("`{first}` and `{second}` have one base name");
+    let (diagnostic, why) = match driver {
+        Driver::DockerContainer => {
+            (Diagnostic::error(Code::DuplicateCa, title), "overwrites the other in the container")
+        }
+        Driver::Remote => (
+            Diagnostic::warning(Code::DuplicateCa, title),
+            "would overwrite the other in a container of buildx's",
+        ),
+    };
+    diagnostic
+        .primary(second.span(), why)
         .context(first.span(), format!("the other, for registry `{registry}` too"))
         .help("rename one of the files")
 }
