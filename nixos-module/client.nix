@@ -36,7 +36,7 @@ let
   absolutePath = types.strMatching "/[^\n\r\t'\"$\\]*";
   nullOrPath = types.nullOr absolutePath;
   timeSpan = types.strMatching "[0-9][0-9a-z ]*";
-  serviceName = types.strMatching "[a-zA-Z0-9@%:_.\\-]+[.]service";
+  serviceName = types.strMatching "[a-zA-Z0-9@:_.\\-]+[.]service";
 
   # Sources of the identity differ in what they need.
   isByHand = identity != null && !fromSops && !fromCopy;

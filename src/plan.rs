@@ -148,9 +148,7 @@ impl<'a> BuilderPlan<'a> {
         Self {
             builder,
             has_alternatives,
-            serves_nix: clients
-                .iter()
-                .any(|(_, client)| client.nix.as_ref().is_some_and(|nix| nix.build_machines)),
+            serves_nix: clients.iter().any(|(_, client)| client.sends_nix_builds()),
             concerns_nixos: clients.iter().any(on_nixos)
                 || nodes.iter().any(|(host, _)| host.os == HostOs::Nixos),
             nodes,
@@ -219,7 +217,7 @@ impl<'a> ClientPlan<'a> {
             client,
             needs_ssh: builders.iter().any(|used| used.over_ssh),
             builders,
-            nix_machines: client.nix.as_ref().is_some_and(|nix| nix.build_machines),
+            nix_machines: client.sends_nix_builds(),
         })
     }
 }

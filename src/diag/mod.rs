@@ -1,7 +1,7 @@
 //! What is wrong with an inventory: where, why and what to do.
 //!
 //! A stage pushes [`Diagnostic`]s into a [`Report`] and goes on, so that an operator sees every problem at
-//! once. Looks are left to [`print`]; here are only facts.
+//! once. Looks are left to [`mod@print`]; here are only facts.
 
 mod code;
 mod fault;

@@ -173,6 +173,11 @@ impl Client {
         })
     }
 
+    /// Whether Nix builds on the nodes too, which it reaches over SSH whatever the builder does.
+    pub fn sends_nix_builds(&self) -> bool {
+        self.nix.as_ref().is_some_and(|nix| nix.build_machines)
+    }
+
     /// Where ssh finds the private key of a user that is not made up.
     ///
     /// A dynamic user finds it among the credentials of its unit.

@@ -104,6 +104,16 @@ impl Host {
     }
 }
 
+impl Host {
+    /// What a client connects to: the address, or that of the endpoint. A host that only its own client reaches may
+    /// have neither; its name stands in then, and nothing connects to it.
+    pub fn address_or_name(&self) -> String {
+        let endpoint = || self.worker.as_ref()?.tcp().map(|(address, _)| address.to_string());
+        let address = self.address.as_ref().map(ToString::to_string).or_else(endpoint);
+        address.unwrap_or_else(|| self.name.get().folded())
+    }
+}
+
 impl Worker {
     fn link(
         entry: WorkerEntry,

@@ -1,6 +1,6 @@
 //! Stage 2: the fleet, with every name leading somewhere and every default filled in.
 //!
-//! [`Fleet::resolve`] links the entries of the inventory and runs the [`rules`]; a fleet that it returns is
+//! [`Fleet::resolve`] links the entries of the inventory and runs the rules; a fleet that it returns is
 //! one that works, as far as an inventory can tell.
 
 mod client;

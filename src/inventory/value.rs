@@ -74,7 +74,7 @@ spelled! {
     Remark: "text", "";
     SecretName: "name of a secret", "^[A-Za-z0-9_][A-Za-z0-9_./-]*$";
     TreePath: "path relative to the rendered tree", "^[^/~]";
-    UnitName: "systemd unit", "^[A-Za-z0-9@%:_.\\\\-]+[.][a-z]+$";
+    UnitName: "systemd unit", "^[A-Za-z0-9@:_.\\\\-]+[.][a-z]+$";
     UserName: "user or group", "^[A-Za-z0-9_.][A-Za-z0-9_.-]*$";
     Word: "text of one line", "";
 }

@@ -1,6 +1,6 @@
 //! Stage 5: the tree on disk becomes the artefacts, all of them or none; the only stage that writes.
 //!
-//! The tree belongs to buildfleet, and its [`Manifest`] says so. What a person put there or changed is never
+//! The tree belongs to buildfleet, and its manifest says so. What a person put there or changed is never
 //! replaced: it is named, and nothing is written. Otherwise the whole new tree is staged beside the old one,
 //! unchanged files as hard links, and then takes its place in one step, so that whoever looks sees the old tree
 //! or the new one. If nothing differs, nothing is written at all.

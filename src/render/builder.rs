@@ -84,24 +84,22 @@ fn known_hosts(builder: &BuilderPlan<'_>, header: &Header) -> Option<String> {
     if !builder.clients.iter().any(|(host, _)| host.os == HostOs::Other) {
         return None;
     }
-    let mut out = header.hashed();
-    for (host, worker) in builder.nodes.iter().filter(|(_, worker)| logs_in(builder, worker)) {
+    let mut lines = String::new();
+    for (host, _) in builder.nodes.iter().filter(|(_, worker)| logs_in(builder, worker)) {
         let Some(address) = &host.address else { continue };
         let name = match host.port {
             Port::SSH => address.to_string(),
             port => format!("[{address}]:{port}"),
         };
-        let _ = worker;
         for key in &host.host_keys {
-            out.push_str(&format!("{name} {}\n", key.get().without_comment()));
+            lines.push_str(&format!("{name} {}\n", key.get().without_comment()));
         }
     }
-    Some(out)
+    (!lines.is_empty()).then(|| format!("{}{lines}", header.hashed()))
 }
 
 fn module(builder: &BuilderPlan<'_>, header: &Header) -> Result<String, crate::escape::EscapeError> {
-    let nodes = builder.nodes.iter().filter(|(host, _)| host.address.is_some());
-    let nodes = nodes.map(|(host, worker)| Nix::Set(node(builder, host, worker)));
+    let nodes = builder.nodes.iter().map(|(host, worker)| Nix::Set(node(builder, host, worker)));
     let clients = builder.clients.iter().map(|(host, client)| Nix::Set(client_entry(host, client)));
     let set = Nix::Set(vec![
         attr("driver", builder.builder.driver().as_str()),
@@ -121,7 +119,7 @@ fn node(builder: &BuilderPlan<'_>, host: &Host, worker: &Worker) -> Vec<Attribut
     let tcp = builder.builder.driver() == Driver::Remote && worker.tcp().is_some();
     let mut node = vec![
         attr("host", host.name.get().as_str()),
-        attr("address", host.address.as_ref().map(ToString::to_string).unwrap_or_default()),
+        attr("address", host.address_or_name()),
         attr("port", i64::from(host.port.get())),
         attr("transport", if tcp { "tcp" } else { "ssh" }),
         attr("hostKeys", Nix::strings(host.host_keys.iter().map(|key| key.get().without_comment()))),
@@ -167,6 +165,6 @@ fn client_entry(host: &Host, client: &Client) -> Vec<Attribute> {
     vec![
         attr("host", host.name.get().as_str()),
         attr("publicKey", key),
-        attr("nix", client.nix.as_ref().is_some_and(|nix| nix.build_machines)),
+        attr("nix", client.sends_nix_builds()),
     ]
 }

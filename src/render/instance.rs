@@ -85,7 +85,8 @@ pub fn endpoint(account: &str, host: &crate::fleet::Host, worker: &Worker) -> St
 
 /// The endpoint of a host over SSH.
 pub fn ssh_endpoint(account: &str, host: &crate::fleet::Host) -> String {
-    let address = host.address.as_ref().map(|address| address.get().in_url()).unwrap_or_default();
+    let address =
+        host.address.as_ref().map_or_else(|| host.address_or_name(), |address| address.get().in_url());
     match host.port {
         crate::types::Port::SSH => format!("ssh://{account}@{address}"),
         port => format!("ssh://{account}@{address}:{port}"),

@@ -62,7 +62,8 @@ name! {
     UserName, check_user_name
 }
 name! {
-    /// A systemd unit with its suffix, as NixOS wants it: `[A-Za-z0-9@%:_.\-]+` and a known suffix.
+    /// A systemd unit with its suffix, as NixOS wants it: `[A-Za-z0-9@:_.\-]+` and a known suffix;
+    /// NixOS lets `%` pass, but systemd does not.
     /// Errors: `invalid-unit`.
     UnitName, check_unit_name
 }
@@ -221,7 +222,7 @@ fn check_unit_name(text: &str) -> Result<(), Fault> {
 }
 
 fn is_unit_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"@%:_.\\-".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"@:_.\\-".contains(&byte)
 }
 
 fn check_secret_name(text: &str) -> Result<(), Fault> {

@@ -1,11 +1,11 @@
 //! `missing-key`: a node that clients reach over SSH needs an address to make the endpoint of.
 
-use super::reached::{self, over_ssh};
+use super::reached;
 use crate::diag::{Code, Diagnostic, Report};
 use crate::fleet::Fleet;
 
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
-    for way in reached::nodes(fleet, over_ssh).iter().filter(|way| !way.to.said.address) {
+    for way in reached::logged_in_to(fleet).iter().filter(|way| !way.to.said.address) {
         let name = &way.to.name;
         report.push(
             Diagnostic::error(Code::MissingKey, format!("host `{name}` has no `address`"))

@@ -1,11 +1,11 @@
 //! `client-key-missing`: a client that reaches nodes over SSH has no public key that they could let in.
 
-use super::reached::{self, over_ssh};
+use super::reached;
 use crate::diag::{Code, Diagnostic, Report};
 use crate::fleet::Fleet;
 
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
-    for way in reached::clients(fleet, over_ssh, |_| true) {
+    for way in reached::logging_in(fleet) {
         if way.client.public_key_said {
             continue;
         }

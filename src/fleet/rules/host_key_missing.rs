@@ -1,11 +1,11 @@
 //! `host-key-missing`: a node that clients reach over SSH has no host key by which they could know it.
 
-use super::reached::{self, over_ssh};
+use super::reached;
 use crate::diag::{Code, Diagnostic, Report};
 use crate::fleet::Fleet;
 
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
-    for way in reached::nodes(fleet, over_ssh)
+    for way in reached::logged_in_to(fleet)
         .iter()
         .filter(|way| way.to.host_keys.is_empty() && !way.to.said.host_keys)
     {

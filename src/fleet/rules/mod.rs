@@ -14,6 +14,7 @@ mod duplicate_key;
 mod duplicate_node;
 mod dynamic_runner;
 mod endpoint;
+mod executor;
 mod gc_deprecated;
 mod gc_partial;
 mod gc_unbounded;
@@ -81,6 +82,7 @@ const RULES: &[fn(&Fleet, &mut Report)] = &[
     worker_not_nixos::check,
     key_not_used::check,
     endpoint::check,
+    executor::check,
     tcp_without_tls::check,
     tls_incomplete::check,
     socket_missing::check,

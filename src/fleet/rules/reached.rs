@@ -3,7 +3,7 @@
 //! How a node is reached depends on the client only in whether it is the node itself. So one client that is
 //! not the node speaks for all, and of two nodes one is never the client itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fleet::{Builder, Client, Fleet, Host, Reach, Worker};
 use crate::inventory::{Driver, Spanned};
@@ -63,6 +63,44 @@ pub(super) fn clients<'a>(
         }
     }
     ways.into_values().collect()
+}
+
+/// The nodes that a client elsewhere logs in to, to build or, with Nix, besides; each with the first such way.
+pub(super) fn logged_in_to(fleet: &Fleet) -> Vec<Way<'_>> {
+    let mut ways = nodes(fleet, over_ssh);
+    let known: BTreeSet<_> = ways.iter().map(|way| way.to.name.get()).collect();
+    let mut besides = BTreeMap::new();
+    for builder in fleet.builders.values() {
+        let nix: Vec<_> =
+            fleet.clients(builder).filter(|(_, client)| client.sends_nix_builds()).take(2).collect();
+        for (node, to, worker) in fleet.nodes(builder).filter(|(node, ..)| !known.contains(node.get())) {
+            if let Some((from, client)) = nix.iter().find(|(from, _)| from.name.get() != node.get()) {
+                besides.entry(node.get()).or_insert(Way { builder, from, client, node, to, worker });
+            }
+        }
+    }
+    ways.extend(besides.into_values());
+    ways
+}
+
+/// The clients that log in to a node elsewhere, to build or, with Nix, besides; each with the first such way.
+pub(super) fn logging_in(fleet: &Fleet) -> Vec<Way<'_>> {
+    let mut ways = clients(fleet, over_ssh, |_| true);
+    let known: BTreeSet<_> = ways.iter().map(|way| way.from.name.get()).collect();
+    let mut besides = BTreeMap::new();
+    for builder in fleet.builders.values() {
+        let nodes: Vec<_> = fleet.nodes(builder).take(2).collect();
+        for (from, client) in fleet.clients(builder) {
+            if known.contains(from.name.get()) || !client.sends_nix_builds() {
+                continue;
+            }
+            if let Some((node, to, worker)) = nodes.iter().find(|(node, ..)| node.get() != from.name.get()) {
+                besides.entry(from.name.get()).or_insert(Way { builder, from, client, node, to, worker });
+            }
+        }
+    }
+    ways.extend(besides.into_values());
+    ways
 }
 
 /// Each node of a builder with the first client that is another host.
