@@ -104,9 +104,3 @@ pub fn succeed(program: &str, args: &[&str]) -> String {
     assert!(output.status.success(), "{program} {args:?}: {}\n{stdout}\n{stderr}", output.status);
     stdout.into_owned()
 }
-
-/// Whether a program is in one of the folders of `PATH`.
-pub fn has(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
-}
