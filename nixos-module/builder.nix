@@ -13,20 +13,22 @@ let
   cfg = fleet.builder;
   sshd = config.services.openssh.settings;
 
-  isHere = node: node.host == fleet.host && node.transport == "ssh";
-  served = lib.filter (b: lib.any isHere b.nodes) (lib.attrValues fleet.builders);
-  serves = driver: lib.any (b: b.driver == driver) served;
-  servesNix = lib.any (b: lib.any (n: isHere n && n.nix != null) b.nodes) served;
+  # What clients log in to this host for, by builder: to build images where they do not connect to
+  # its buildkitd over TCP, and to build with Nix.
+  isHere = node: node.host == fleet.host;
+  servesImages = b: lib.any (n: isHere n && n.transport == "ssh") b.nodes;
+  servesNix = b: lib.any (n: isHere n && n.nix != null) b.nodes;
+  builders = lib.attrValues fleet.builders;
+  serves = driver: lib.any (b: b.driver == driver && servesImages b) builders;
 
   # Algorithm and base64 without the comment: what makes two keys the same key.
   keyOf = line: lib.concatStringsSep " " (lib.take 2 (lib.splitString " " line));
 
-  # Which command a client's key needs here, one grant per builder that they share. A host reaches
+  # Which commands a client's key needs here, one grant per builder that they share. A host reaches
   # its own node through the local socket, so its own key is never let in.
   grants = lib.concatMap (
     b:
     let
-      nixHere = lib.any (n: isHere n && n.nix != null) b.nodes;
       driverCommand =
         {
           remote = "buildctl";
@@ -34,11 +36,14 @@ let
         }
         .${b.driver};
     in
-    map (c: {
-      key = c.publicKey;
-      commands = [ driverCommand ] ++ lib.optional (c.nix && nixHere) "nix";
-    }) (lib.filter (c: c.publicKey != null && c.host != fleet.host) b.clients)
-  ) served;
+    lib.filter (g: g.commands != [ ]) (
+      map (c: {
+        key = c.publicKey;
+        commands =
+          lib.optional (servesImages b) driverCommand ++ lib.optional (c.nix && servesNix b) "nix";
+      }) (lib.filter (c: c.publicKey != null && c.host != fleet.host) b.clients)
+    )
+  ) builders;
 
   # Only the programs that some key may run become part of the system; the others stay refused.
   granted = command: lib.any (g: lib.elem command g.commands) grants;
@@ -82,13 +87,33 @@ let
   denies = denied: names: denied != null && anyMatch names denied;
 
   # Each login of a client is one connection that is unauthenticated for a moment. A build makes
-  # two per node, and buildx logs in about once a second while a node fails to answer. sshd's
-  # default drops connections from the eleventh on.
+  # two per node, and buildx logs in about once a second while a node fails to answer. By default
+  # (`10:30:100`) sshd drops three in ten new ones while ten are pending, and all at a hundred.
   startups = lib.max 10 (lib.min 1000 (10 * lib.length authorizedKeys));
+  fullAt = lib.max 100 (3 * startups);
+
+  # Whether Nix takes unsigned paths from the account, or may know a key that its clients sign with.
+  nixSettings = config.nix.settings;
+  trustsPaths =
+    lib.any (name: lib.elem name (nixSettings.trusted-users or [ ])) [
+      "*"
+      cfg.user
+      "@${cfg.user}"
+    ]
+    || !(nixSettings.require-sigs or true)
+    || !(lib.all (lib.hasPrefix "cache.nixos.org-") (nixSettings.trusted-public-keys or [ ]));
 in
 {
   options.services.buildfleet.builder = {
-    enable = lib.mkEnableOption "building for the fleet's clients on this host";
+    enable = mkOption {
+      type = types.bool;
+      default = false;
+      description = ''
+        Whether to build for the fleet's clients on this host. They log in over SSH, so the host
+        must have {option}`services.openssh.enable`. It is not set from here, as sshd would take
+        the passwords of all other accounts too.
+      '';
+    };
     user = mkOption {
       type = types.str;
       default = "nix-builder";
@@ -124,7 +149,15 @@ in
         assertion = config.services.openssh.enable;
         message = ''
           services.buildfleet.builder: clients reach this host over SSH, and NixOS installs
-          authorized keys only with services.openssh.enable = true.
+          authorized keys only with services.openssh.enable = true. Set it, and think of
+          services.openssh.settings.PasswordAuthentication = false besides.
+        '';
+      }
+      {
+        assertion = sshd.UsePAM or true != false;
+        message = ''
+          services.buildfleet.builder: without services.openssh.settings.UsePAM sshd takes the
+          account `${cfg.user}`, which has no password, for a locked one and refuses its keys.
         '';
       }
       {
@@ -160,7 +193,7 @@ in
         '';
       }
       {
-        assertion = servesNix -> config.nix.enable;
+        assertion = lib.any servesNix builders -> config.nix.enable;
         message = ''
           services.buildfleet.builder: this host is a Nix build machine, which needs
           nix.enable = true.
@@ -168,17 +201,28 @@ in
       }
     ];
 
+    warnings =
+      lib.optional (cfg.trustedUser && !granted "nix") ''
+        services.buildfleet.builder.trustedUser makes the account `${cfg.user}` equivalent to root,
+        but no client sends Nix builds to this host. Leave it out.
+      ''
+      ++ lib.optional (granted "nix" && !trustsPaths) ''
+        services.buildfleet.builder: clients send Nix builds to this host, but Nix refuses unsigned
+        paths from the account `${cfg.user}`. Set services.buildfleet.builder.trustedUser = true, or
+        sign the paths and add the key to nix.settings.trusted-public-keys.
+      '';
+
     users.groups.${cfg.user} = { };
     users.users.${cfg.user} = {
       isSystemUser = true;
-      description = "Builds for the fleet's clients";
+      description = lib.mkDefault "Builds for the fleet's clients";
       group = cfg.user;
-      inherit (cfg) home;
-      createHome = true;
+      home = lib.mkDefault cfg.home;
+      createHome = lib.mkDefault true;
       # sshd runs forced commands through the login shell, and a system user's is nologin.
-      shell = pkgs.bashInteractive;
+      shell = lib.mkDefault pkgs.bashInteractive;
       extraGroups =
-        lib.optional fleet.buildkitd.enable fleet.buildkitd.group
+        lib.optional (fleet.buildkitd.enable && granted "buildctl") fleet.buildkitd.group
         ++ lib.optional cfg.docker "docker";
       openssh.authorizedKeys.keys = authorizedKeys;
     };
@@ -195,9 +239,7 @@ in
       };
     };
 
-    services.openssh = {
-      enable = lib.mkDefault true;
-      settings.MaxStartups = lib.mkDefault "${toString startups}:30:${toString (3 * startups)}";
-    };
+    services.openssh.settings.MaxStartups =
+      lib.mkDefault "${toString startups}:30:${toString fullAt}";
   };
 }

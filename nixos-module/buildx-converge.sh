@@ -3,12 +3,16 @@
 #
 # Keeps buildx builders in line with the fleet's inventory and with the hosts that are up.
 #
-#   buildx-converge [-n] ROOT CLIENT BUILDER...
+#   buildx-converge [-nv] ROOT CLIENT BUILDER...   write these builders
+#   buildx-converge [-n] -p [BUILDER...]           remove what it wrote, other than these
 #
-# ROOT     a rendered tree: builders/<b>/nodes.tsv, hosts/<h>/buildkitd.container.{toml,files}
+# ROOT     a rendered tree: builders/<b>/nodes.tsv, hosts/<h>/buildkitd.container.{toml,files}, and
+#          hosts/<client>/instances/<b> where nothing is to be chosen
 # CLIENT   the name of this host in the inventory: its own node is reached through the local socket, and
 #          the names of docker-container nodes carry it
 # -n       print what would be done, write nothing
+# -p       prune: the builders named are all that this user has from the inventory
+# -v       print also what an earlier run has printed already: that nobody answers
 #
 # buildx has no fallback: the first node of a platform is used, and if it is down the build fails. So this
 # script asks the candidates of every platform that has more than one, in the order of the table, and writes
@@ -19,12 +23,16 @@
 # The instance file is replaced by rename under buildx's own lock, so no build ever finds it missing or half
 # written, and nothing is ever removed with `buildx rm`, which would delete caches.
 #
-# State: $BUILDX_CONFIG, else $DOCKER_CONFIG/buildx, else ~/.docker/buildx.
+# State: $BUILDX_CONFIG, else $DOCKER_CONFIG/buildx, else ~/.docker/buildx. In it .buildfleet-owned lists the instances
+#        written here with their checksums, so that pruning leaves alone what a person made or changed; and
+#        .buildfleet-<b>.silent the platforms for which nobody answers, so that this is printed when it changes,
+#        and once per boot.
 # TLS:   BUILDFLEET_TLS_CA, BUILDFLEET_TLS_CERT, BUILDFLEET_TLS_KEY, for tcp:// endpoints.
-# Time:  hosts are asked side by side, a second candidate only after the first failed. A run takes at most 10 s
-#        (docker-container: 20 s) per candidate of the platform that has the most of them; waiting for another run and
-#        for buildx adds at most 30 s each. Replacing a container takes some 5 s, at most 60 s, during which new
-#        builds of this user wait.
+# Time:  hosts are asked side by side, a second candidate only after the first failed. For each builder a run takes
+#        at most 10 s per candidate of the platform that has the most of them (docker-container: 20 s, and 20 s once for
+#        hosts without an alternative); waiting for another run, and for buildx whenever something is written, adds
+#        at most 30 s each time. Replacing a container takes some 5 s, at most 60 s, during which new builds of this
+#        user wait.
 # Exit:  0 fine, also when a fallback is in use; 1 no candidate of some platform answers;
 #        2 usage or environment, and what was there is left as it was.
 set -uf
@@ -54,24 +62,30 @@ die() {
 }
 has() { case " $1 " in *" $2 "*) return 0 ;; *) return 1 ;; esac; }
 
-usage='usage: buildx-converge [-n] ROOT CLIENT BUILDER...'
-dry=
+is_builder() { case $1 in '' | *[!A-Za-z0-9._-]* | [!A-Za-z]*) return 1 ;; *) return 0 ;; esac; }
+
+usage='usage: buildx-converge [-nv] ROOT CLIENT BUILDER... | buildx-converge [-n] -p [BUILDER...]'
+dry='' prune=no repeat=no
 builder=
-while getopts n option; do
+while getopts npv option; do
   case $option in
-    n) dry='would do: ' ;;
+    n) dry='would do: ' repeat=yes ;;
+    p) prune=yes ;;
+    v) repeat=yes ;;
     *) die "$usage" ;;
   esac
 done
 shift $((OPTIND - 1))
-[ $# -ge 3 ] || die "$usage"
-root=$1 client=$2
-shift 2
-case $client in
-  '' | *[!A-Za-z0-9-]* | [!A-Za-z]*) die "not a host name: $(plain "$client")" ;;
-esac
-[ -d "$root/builders" ] || die "no folder builders in $root"
-for tool in timeout flock tr sed mv rm mkdir sleep; do
+if [ "$prune" = no ]; then
+  [ $# -ge 3 ] || die "$usage"
+  root=$1 client=$2
+  shift 2
+  case $client in
+    '' | *[!A-Za-z0-9-]* | [!A-Za-z]*) die "not a host name: $(plain "$client")" ;;
+  esac
+  [ -d "$root/builders" ] || die "no folder builders in $root"
+fi
+for tool in cat cksum cut flock mkdir mv rm sed sleep sort tr uniq; do
   command -v "$tool" >/dev/null 2>&1 || die "needs $tool, which is not on the PATH"
 done
 # busybox before 1.34 has a timeout without -k.
@@ -94,6 +108,7 @@ case $config in
   *) config=$PWD/$config ;;
 esac
 instances=$config/instances
+owned=$config/.buildfleet-owned
 
 # Waits up to 30 s for a lock on an open descriptor. busybox's flock has no -w, and -n with the shell's own
 # patience works everywhere.
@@ -106,7 +121,10 @@ lock() {
   done
 }
 
-if [ -z "$dry" ]; then
+if [ "$prune" = yes ]; then
+  # Nothing was ever written here, and there may be no home yet.
+  [ -f "$owned" ] || exit 0
+elif [ -z "$dry" ]; then
   mkdir -p "$instances" || die "cannot make $instances"
   [ -w "$config" ] || die "cannot write in $config"
   [ -w "$instances" ] || die "cannot write in $instances"
@@ -114,13 +132,14 @@ fi
 
 # --- the table -----------------------------------------------------------------------------------------
 
-# Reads $root/builders/$1/nodes.tsv into: driver, driver_opts, flags, hosts, platforms (in order of appearance),
-# and per host n (its place): host_n, endpoint_n, platforms_n, servername_n.
+# Reads $root/builders/$1/nodes.tsv into: driver, driver_opts, flags, count, platforms (in order of appearance), per
+# host n (its place): host_n, endpoint_n, servername_n, and per platform k (its place): platform_k and candidates_k, the
+# places of its hosts in order. A loop inside the loop over the hosts would take minutes for a thousand of them.
 # The renderer has checked all values. They are checked again for what would break out of the JSON, because a
 # workstation's copy may have been edited or cut.
 read_table() {
   table=$root/builders/$1/nodes.tsv
-  driver='' driver_opts=null flags=null hosts='' endpoints='' platforms='' count=0
+  driver='' driver_opts=null flags=null platforms='' kinds=0 count=0
   if ! { [ -f "$table" ] && [ -r "$table" ]; }; then
     complain "cannot read $table"
     return 1
@@ -160,22 +179,19 @@ read_table() {
         case $f3 in '' | *[!a-z0-9/,.]*) bad='not a list of platforms' ;; esac
         case $f4 in '' | *[!A-Za-z0-9.:-]*) bad='not a server name' ;; esac
         [ -z "$bad" ] || { complain "$table:$line: $bad"; return 1; }
-        ! has "$endpoints" "$f2" || bad='a second node for one endpoint'
-        ! has "$hosts" "$f1" || bad='a second node for one host'
-        endpoints="$endpoints $f2"
         # A host does not log in to itself.
         [ "$f1" != "$client" ] || f2=$local_endpoint f4=-
         count=$((count + 1))
-        hosts="$hosts $f1"
-        f3=$(printf %s "$f3" | tr , ' ')
-        eval "host_$count=\$f1 endpoint_$count=\$f2 platforms_$count=\$f3 servername_$count=\$f4"
+        eval "host_$count=\$f1 endpoint_$count=\$f2 servername_$count=\$f4 state_$count= won_$count="
+        IFS=,
         for platform in $f3; do
           case $platform in
             */*/*/* | /* | */ | *//*) bad='not a platform' ;;
-            */*) has "$platforms" "$platform" || platforms="$platforms $platform" ;;
+            */*) add_candidate ;;
             *) bad='not a platform' ;;
           esac
         done
+        IFS=" $tab$newline"
         ;;
       *) bad='unknown kind of line' ;;
     esac
@@ -186,16 +202,25 @@ read_table() {
     *) complain "$table: no driver that this script knows"; return 1 ;;
   esac
   [ "$count" -gt 0 ] || { complain "$table: no nodes"; return 1; }
+  # Two nodes that lead to one daemon, as the same word in one column.
+  for field in 'host 2' 'endpoint 3'; do
+    bad=$(sed -n "s/^node$tab//p" "$table" | cut -f "$((${field#* } - 1))" | sort | uniq -d | sed 1q)
+    [ -z "$bad" ] || { complain "$table: a second node for the ${field% *} $bad"; return 1; }
+  done
 }
 
-# The places of the hosts that have platform $1, in order.
-candidates() {
-  found='' i=1
-  while [ "$i" -le "$count" ]; do
-    eval "list=\$platforms_$i"
-    ! has "$list" "$1" || found="$found $i"
-    i=$((i + 1))
-  done
+# Adds place $count to the candidates of $platform.
+add_candidate() {
+  case "$platforms " in
+    *" $platform "*) ;;
+    *)
+      platforms="$platforms $platform" kinds=$((kinds + 1))
+      eval "platform_$kinds=\$platform candidates_$kinds="
+      ;;
+  esac
+  k=1
+  while eval "[ \"\$platform_$k\" != \"\$platform\" ]"; do k=$((k + 1)); done
+  eval "candidates_$k=\"\$candidates_$k \$count\""
 }
 
 # --- probes --------------------------------------------------------------------------------------------
@@ -270,7 +295,8 @@ answer() {
   esac
 }
 
-# Asks the hosts at the given places, all at once; adds to up and down, sets cause_<place> or container_<place>.
+# Asks the hosts at the given places, all at once: state_<place> becomes up or down; sets cause_<place> or
+# container_<place>.
 probe_all() {
   answers=$(
     for place in "$@"; do probe "$place" & done
@@ -278,52 +304,43 @@ probe_all() {
   )
   while read -r place state why; do
     case $state in
-      up)
-        up="$up $place"
-        eval "container_$place=\$why"
-        ;;
-      down)
-        down="$down $place"
-        eval "cause_$place=\$why"
-        ;;
+      up) eval "state_$place=up container_$place=\$why" ;;
+      down) eval "state_$place=down cause_$place=\$why" ;;
     esac
   done <<ANSWERS
 $answers
 ANSWERS
   # A probe that was killed with its shell has said nothing.
   for place in "$@"; do
-    has "$up $down" "$place" || {
-      down="$down $place"
-      eval "cause_$place='the probe was ended'"
-    }
+    eval "state=\$state_$place"
+    [ -n "$state" ] || eval "state_$place=down cause_$place='the probe was ended'"
   done
 }
 
-# The first host of platform $1 that is not known to be down: winner, or empty. alternatives: has it several?
+# The first host of platform number $1 that is not known to be down: winner, or empty. alternatives: has it several?
 elect() {
-  candidates "$1"
+  eval "platform=\$platform_$1 found=\$candidates_$1"
   # shellcheck disable=SC2086 # a list of numbers
   set -- $found
   first=$1 alternatives=no winner=
   [ $# -eq 1 ] || alternatives=yes
   for i in "$@"; do
-    has "$down" "$i" || {
+    eval "state=\$state_$i"
+    [ "$state" = down ] || {
       winner=$i
       break
     }
   done
 }
 
-# What is wrong with the hosts that come before place $2 on platform $1: `opi01 does not answer: ...; ...`.
+# What is wrong with the hosts that elect has found to come before place $1, as excuse: `opi01 does not answer: ...; ...`;
+# and their names.
 excuses() {
-  candidates "$1"
-  text=
+  excuse='' names=''
   for i in $found; do
-    [ "$i" != "$2" ] || break
-    eval "excuse=\"\$host_$i does not answer: \$cause_$i\""
-    text="$text${text:+; }$excuse"
+    [ "$i" != "$1" ] || break
+    eval "excuse=\"\$excuse\${excuse:+; }\$host_$i does not answer: \$cause_$i\" names=\"\$names \$host_$i\""
   done
-  printf %s "$text"
 }
 
 # --- the instance --------------------------------------------------------------------------------------
@@ -408,8 +425,9 @@ compose() {
   nodes='' chosen='' place=0
   while [ "$place" -lt "$count" ]; do
     place=$((place + 1))
-    eval "won=\$won_$place endpoint=\$endpoint_$place"
+    eval "won=\$won_$place"
     [ -n "$won" ] || continue
+    eval "endpoint=\$endpoint_$place"
     chosen="$chosen $place"
     list=
     for platform in $won; do list="$list${list:+,}$(platform_json "$platform")"; done
@@ -455,16 +473,102 @@ take_lock() {
   lock 8 || { complain "$config/.lock is held by another program"; exec 8>&-; return 1; }
 }
 
-# Replaces the instance under buildx's lock. The temporary file stays out of instances/, where buildx would take it
-# for a builder, and has one name, so that a run that was killed leaves at most one, which the next overwrites.
+# replace PATH TEXT. The temporary file stays out of instances/, where buildx would take it for a builder, and has one
+# name, so that a run that was killed leaves at most one, which the next overwrites. Under buildx's lock.
+replace() {
+  temporary=$config/.buildfleet-instance
+  rm -f "$temporary" && printf %s "$2" >"$temporary" && mv -f "$temporary" "$1" && return 0
+  rm -f "$temporary"
+  complain "cannot write $1"
+  return 1
+}
+
+# Replaces the instance and records it, all under buildx's lock. The record comes first: if it cannot be written,
+# what was there is left as it was.
 write_instance() {
   take_lock || return 1
-  temporary=$config/.buildfleet-instance
-  rm -f "$temporary" && printf %s "$instance" >"$temporary" && mv -f "$temporary" "$target"
+  record "$builder" "$builder $sum" && { [ "$change" = same ] || replace "$target" "$instance"; }
   status=$?
-  [ "$status" -eq 0 ] || { rm -f "$temporary"; complain "cannot write $target"; }
   exec 8>&-
   return "$status"
+}
+
+# --- what was written here -----------------------------------------------------------------------------
+
+# A line of .buildfleet-owned is `<name> <checksum> <size>`. Is $1 one of them?
+recorded() {
+  [ -f "$owned" ] || return 1
+  while read -r line; do [ "$line" != "$1" ] || return 0; done <"$owned"
+  return 1
+}
+
+# Replaces the lines of the builders $1 by the line $2, if any. Under buildx's lock.
+record() {
+  lines=
+  if [ -f "$owned" ]; then
+    while read -r name rest; do
+      [ -z "$name" ] || has "$1" "$name" || lines="$lines$name $rest$newline"
+    done <"$owned"
+  fi
+  lines="$lines${2:+$2$newline}"
+  if [ -n "$lines" ]; then replace "$owned" "$lines"; else rm -f "$owned"; fi
+}
+
+# Prunes: removes the instances that were written here and are none of the given builders. One that was changed
+# since, or is a link, is somebody else's by now.
+prune() {
+  wanted=
+  for given in "$@"; do
+    is_builder "$given" || { complain "not a builder name: $(plain "$given")"; return 2; }
+    wanted="$wanted $(lower "$given")"
+  done
+  [ -n "$dry" ] || take_lock || return 2
+  gone='' result=0
+  while read -r builder sum; do
+    is_builder "$builder" || continue
+    ! has "$wanted" "$builder" || continue
+    target=$instances/$builder
+    if [ -f "$target" ] && [ ! -L "$target" ]; then
+      if [ "$(cksum <"$target")" != "$sum" ]; then
+        say 'is no longer in the inventory, but kept, as it was changed by somebody else'
+      else
+        [ -n "$dry" ] || rm -f "$target" || { result=2; continue; }
+        say 'removed, as it is no longer in the inventory; its containers and caches are kept'
+      fi
+    fi
+    gone="$gone $builder"
+    [ -n "$dry" ] || rm -f "$config/.buildfleet-$builder.lock" "$config/.buildfleet-$builder.silent"
+  done <"$owned"
+  [ -n "$dry" ] || [ -z "$gone" ] || record "$gone" '' || result=2
+  exec 8>&-
+  return "$result"
+}
+
+# --- platforms for which nobody answers ------------------------------------------------------------------
+
+# Prints $3, on standard error, unless an earlier run of this boot found the same: $1, a line for each such platform with
+# its hosts, kept in the file $2. Who answers again is told, too, if log does not.
+tell_silent() {
+  was=$(cat "$2" 2>/dev/null)
+  now=
+  if [ -n "$1" ]; then
+    boot=
+    { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null
+    now="boot $boot$newline${1%"$newline"}"
+  fi
+  if [ "$was" != "$now" ] || [ "$repeat" = yes ]; then
+    printf %s "$3" | while read -r text; do complain "$builder: $text"; done
+  fi
+  if [ -n "$dry" ] || [ "$was" = "$now" ]; then return 0; fi
+  # A line too many in the log is all that can come of a failure here.
+  if [ -n "$now" ]; then printf '%s\n' "$now" 2>/dev/null >"$2"; else rm -f "$2"; fi
+  printf '%s\n' "$was" | while read -r word which rest; do
+    [ "$word" = platform ] || continue
+    case "$newline$now $newline$log" in
+      *"${newline}platform $which "* | *"$newline$which: "*) ;;
+      *) say "$which: answered again" ;;
+    esac
+  done
 }
 
 # --- containers ----------------------------------------------------------------------------------------
@@ -535,7 +639,7 @@ refresh() {
 
 # A missing tool would look like a fleet that is down.
 need() {
-  case $driver in remote) tools=buildctl ;; *) tools='docker base64 cksum sort' ;; esac
+  case $driver in remote) tools='timeout buildctl' ;; *) tools='timeout docker base64' ;; esac
   for tool in $tools; do
     command -v "$tool" >/dev/null 2>&1 || { complain "$builder: needs $tool, which is not on the PATH"; return 1; }
   done
@@ -545,12 +649,12 @@ need() {
 
 converge() {
   given=$1
-  case $given in
-    '' | *[!A-Za-z0-9._-]* | [!A-Za-z]*) complain "not a builder name: $(plain "$given")"; return 2 ;;
-  esac
+  is_builder "$given" || { complain "not a builder name: $(plain "$given")"; return 2; }
   builder=$(lower "$given")
   [ "$builder" != default ] || { complain 'the builder name default is taken by buildx'; return 2; }
-  read_table "$given" || return 2
+  ready=$root/hosts/$client/instances/$given
+  [ -f "$ready" ] || ready=
+  [ -n "$ready" ] || read_table "$given" || return 2
   target=$instances/$builder
   # mv would move into it, also through a link.
   [ ! -d "$target" ] || { complain "$target is a folder"; return 2; }
@@ -562,67 +666,91 @@ converge() {
     lock 9 || { complain "another run holds $ours"; return 2; }
   fi
 
-  up='' down=''
-  while :; do
+  log='' silent='' silent_log='' result=0
+  if [ -n "$ready" ]; then
+    driver=
+    instance=$(cat "$ready") || { complain "cannot read $ready"; return 2; }
+    case $instance in
+      "{\"Name\":\"$builder\","*'}' | "{\"Name\":\"$given\","*'}') ;;
+      *) complain "$ready: not the instance of $builder"; return 2 ;;
+    esac
+  else
+    choose || return 2
+  fi
+
+  change=same
+  same || change=new
+  sum=$(printf %s "$instance" | cksum)
+  if [ "$change" = new ] || ! recorded "$builder $sum"; then
+    [ -n "$dry" ] || write_instance || return 2
+  fi
+  if [ "$change" = new ]; then
+    # Same nodes, other endpoints, options, files, or a file that was not buildx's.
+    [ -n "$log" ] || log="instance brought up to date$newline"
+    printf %s "$log" | while read -r text; do say "$text"; done
+  fi
+  tell_silent "$silent" "$config/.buildfleet-$builder.silent" "$silent_log"
+
+  if [ "$driver" = docker-container ]; then
+    # Those without an alternative have not been asked yet; that they may be down is for the build to tell.
     wave=
-    for platform in $platforms; do
-      elect "$platform"
+    for place in $chosen; do
+      eval "state=\$state_$place"
+      [ -n "$state" ] || wave="$wave $place"
+    done
+    # shellcheck disable=SC2086 # a list of numbers
+    probe_all $wave
+    for place in $chosen; do
+      eval "state=\$state_$place"
+      [ "$state" != up ] || refresh "$place" "$change" || result=2
+    done
+  fi
+  return "$result"
+}
+
+# Asks the hosts and composes the instance. log tells what is new in it, and silent and silent_log for which platforms
+# nobody answers: then result is 1.
+choose() {
+  while :; do
+    wave='' k=0
+    while [ "$k" -lt "$kinds" ]; do
+      k=$((k + 1))
+      elect "$k"
       if [ "$alternatives" = no ] || [ -z "$winner" ]; then continue; fi
-      has "$up $wave" "$winner" || wave="$wave $winner"
+      eval "state=\$state_$winner"
+      [ "$state" = up ] || has "$wave" "$winner" || wave="$wave $winner"
     done
     [ -n "$wave" ] || break
-    need || return 2
+    need || return 1
     # shellcheck disable=SC2086 # a list of numbers
     probe_all $wave
   done
 
-  i=1
-  while [ "$i" -le "$count" ]; do
-    eval "won_$i="
-    i=$((i + 1))
-  done
-  result=0
-  log=
-  for platform in $platforms; do
-    elect "$platform"
-    excuse=
+  k=0
+  while [ "$k" -lt "$kinds" ]; do
+    k=$((k + 1))
+    elect "$k"
+    excuses "${winner:-none}"
     if [ -z "$winner" ]; then
       winner=$first result=1
       eval "name=\$host_$winner"
-      complain "$builder: $platform: nobody answers, keeping $name: $(excuses "$platform" none)"
-    else
-      excuse=$(excuses "$platform" "$winner")
+      silent="${silent}platform $platform$names$newline"
+      silent_log="$silent_log$platform: nobody answers, keeping $name: $excuse$newline"
+      excuse=
     fi
     eval "won_$winner=\"\$won_$winner \$platform\""
     node_name "$winner"
     was=$(old_node "$platform")
     [ "$was" = "$name" ] || log="$log$platform: $was -> $name${excuse:+ ($excuse)}$newline"
   done
-  [ "$driver" = remote ] || need || return 2
-  compose || return 2
-
-  change=same
-  if ! same; then
-    change=new
-    [ -n "$dry" ] || write_instance || return 2
-    # Same nodes, other endpoints, options, files, or a file that was not buildx's.
-    [ -n "$log" ] || log="instance brought up to date$newline"
-    printf %s "$log" | while read -r text; do say "$text"; done
-  fi
-
-  if [ "$driver" = docker-container ]; then
-    # Those without an alternative have not been asked yet; that they may be down is for the build to tell.
-    wave=
-    for place in $chosen; do has "$up $down" "$place" || wave="$wave $place"; done
-    # shellcheck disable=SC2086 # a list of numbers
-    probe_all $wave
-    for place in $chosen; do
-      ! has "$up" "$place" || refresh "$place" "$change" || result=2
-    done
-  fi
-  return "$result"
+  [ "$driver" = remote ] || need || return 1
+  compose
 }
 
+if [ "$prune" = yes ]; then
+  prune "$@"
+  exit
+fi
 worst=0
 for given in "$@"; do
   converge "$given"

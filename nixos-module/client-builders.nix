@@ -22,13 +22,13 @@ let
     hasLocalNode
     identitySource
     nodes
-    nodesOf
     static
     usesDocker
     ;
 
   # A local node is reached through its socket, which belongs to a group.
   daemonOf = name: if usesDocker name then "docker.service" else "buildkitd.service";
+  daemonsFor = names: lib.unique (map daemonOf (lib.filter hasLocalNode names));
   socketGroup = name: if usesDocker name then "docker" else fleet.buildkitd.group;
   groupsFor =
     names: lib.unique (map socketGroup (lib.filter hasLocalNode names) ++ cfg.extraGroups);
@@ -73,66 +73,87 @@ let
 
   # --- units ------------------------------------------------------------------------------------
 
+  # A static user's directories are made at boot by the first, at a switch by the second.
+  afterDirectories = [
+    "systemd-tmpfiles-setup.service"
+    "systemd-tmpfiles-resetup.service"
+  ];
+
+  clientEnvironment = lib.mapAttrs (_: value: lib.mkDefault (escapePercent value)) (
+    {
+      HOME = cfg.home;
+      DOCKER_CONFIG = "${cfg.home}/.docker";
+      BUILDX_CONFIG = cfg.buildxConfig;
+    }
+    // lib.optionalAttrs (cfg.tls != null) {
+      BUILDFLEET_TLS_CA = cfg.tls.ca;
+      BUILDFLEET_TLS_CERT = cfg.tls.cert;
+      BUILDFLEET_TLS_KEY = cfg.tls.key;
+    }
+  );
+
+  # What the units that keep buildx's state share.
+  clientService = {
+    # Not RemainAfterExit: they are started again and again.
+    Type = "oneshot";
+    # The service manager's "Starting" and "Finished" are of level info; without them the log
+    # holds decisions only.
+    SyslogLevel = lib.mkDefault "notice";
+    LogLevelMax = lib.mkDefault "notice";
+    NoNewPrivileges = lib.mkDefault true;
+    PrivateTmp = lib.mkDefault true;
+  }
+  // lib.optionalAttrs static {
+    User = cfg.user;
+    Group = cfg.group;
+    ProtectSystem = lib.mkDefault "full";
+  };
+
   convergeUnit =
     builder:
     let
-      daemon = lib.optional (hasLocalNode builder) (daemonOf builder);
-      secondsPerNode = if fleet.builders.${builder}.driver == "docker-container" then 80 else 10;
+      daemons = daemonsFor [ builder ];
     in
     {
       description = "Choose the nodes of the buildx builder ${builder}";
       wantedBy = [ "multi-user.target" ];
-      wants = [ "network-online.target" ] ++ daemon;
-      after = [
-        "network-online.target"
-        "systemd-tmpfiles-setup.service"
-      ]
-      ++ daemon;
+      wants = [ "network-online.target" ] ++ daemons;
+      after = [ "network-online.target" ] ++ afterDirectories ++ daemons;
       before = cfg.units;
       path = clientPath ++ [ pkgs.util-linux ];
-      environment = lib.mapAttrs (_: escapePercent) (
-        {
-          HOME = cfg.home;
-          DOCKER_CONFIG = "${cfg.home}/.docker";
-          BUILDX_CONFIG = cfg.buildxConfig;
-        }
-        // lib.optionalAttrs (cfg.tls != null) {
-          BUILDFLEET_TLS_CA = cfg.tls.ca;
-          BUILDFLEET_TLS_CERT = cfg.tls.cert;
-          BUILDFLEET_TLS_KEY = cfg.tls.key;
-        }
-      );
+      environment = clientEnvironment;
       serviceConfig = lib.mkMerge [
+        clientService
         {
-          # Not RemainAfterExit: the timer starts it again and again.
-          Type = "oneshot";
           ExecStart = "${converge} /etc/buildfleet ${fleet.host} ${builder}";
-          # The runners wait for it, so it may not hang: at the most 10 s for each node, and a
-          # minute for locks. A container takes 20 s to ask and up to a minute to replace.
-          TimeoutStartSec = lib.mkDefault "${toString (90 + secondsPerNode * lib.length (nodesOf builder))}s";
+          # The runners wait for it, so it may not hang.
+          TimeoutStartSec = lib.mkDefault cfg.builders.${builder}.timeout;
           # 1 says that no node of some platform answers. It is in the log; as a failure of the unit
           # it would fail every deployment to this host while a node elsewhere is down.
           SuccessExitStatus = lib.mkDefault "1";
-          # The service manager's "Starting" and "Finished" are of level info; without them the log
-          # holds decisions only.
-          SyslogLevel = "notice";
-          LogLevelMax = lib.mkDefault "notice";
-          NoNewPrivileges = true;
-          PrivateTmp = true;
           SupplementaryGroups = groupsFor [ builder ];
         }
-        (
-          if static then
-            {
-              User = cfg.user;
-              Group = cfg.group;
-              ProtectSystem = "full";
-            }
-          else
-            dynamicUnit
-        )
+        (lib.mkIf cfg.dynamicUser dynamicUnit)
       ];
     };
+
+  # Takes away the builders that have left the inventory, of those that were written here.
+  pruneUnit = {
+    description = "Remove the buildx builders that have left the inventory";
+    wantedBy = [ "multi-user.target" ];
+    after = afterDirectories;
+    before = cfg.units;
+    path = clientPath ++ [ pkgs.util-linux ];
+    environment = clientEnvironment;
+    serviceConfig = lib.mkMerge [
+      clientService
+      {
+        ExecStart = lib.concatStringsSep " " ([ "${converge} -p" ] ++ builderNames);
+        TimeoutStartSec = lib.mkDefault "90s";
+      }
+      (lib.mkIf cfg.dynamicUser (removeAttrs dynamicUnit [ "LoadCredential" ]))
+    ];
+  };
 
   convergeTimer = builder: {
     description = "Probe the nodes of the buildx builder ${builder}";
@@ -144,12 +165,13 @@ let
     };
   };
 
+  # The converge services wait for local daemons; a builder without one has nothing else that would.
   runnerUnit = {
-    wants = map convergeService converging;
-    after = map convergeService converging;
+    wants = map convergeService converging ++ daemonsFor declarative;
+    after = map convergeService converging ++ daemonsFor declarative;
     path = clientPath;
     environment = {
-      BUILDX_CONFIG = escapePercent cfg.buildxConfig;
+      BUILDX_CONFIG = lib.mkDefault (escapePercent cfg.buildxConfig);
     }
     // lib.optionalAttrs (cfg.defaultBuilder != null) {
       BUILDX_BUILDER = lib.mkDefault cfg.defaultBuilder;
@@ -165,8 +187,7 @@ let
 
   # The tree that `buildx-converge` reads, and the instances that need no choice.
   etcFile = path: source: lib.nameValuePair "buildfleet/${path}" { inherit source; };
-  etcOfBuilder =
-    name: etcFile "builders/${name}/nodes.tsv" fleet.builders.${name}.nodesFile;
+  etcOfBuilder = name: etcFile "builders/${name}/nodes.tsv" fleet.builders.${name}.nodesFile;
   etcOfInstance = name: etcFile "instances/${name}" builders.${name}.instance;
   etcOfNode =
     node:
@@ -182,8 +203,26 @@ let
   instanceLink =
     name:
     lib.nameValuePair "${instances}/${name}" {
-      "L+".argument = "/etc/buildfleet/instances/${name}";
+      "L+" = {
+        inherit (cfg) user group;
+        argument = "/etc/buildfleet/instances/${name}";
+      };
     };
+
+  # --- login shells -----------------------------------------------------------------------------
+
+  # NixOS has no environment of a single user; all login shells read this once.
+  loginVariables =
+    lib.optionalAttrs (cfg.defaultBuilder != null) { BUILDX_BUILDER = cfg.defaultBuilder; }
+    // lib.optionalAttrs (cfg.buildxConfig != "${cfg.home}/.docker/buildx") {
+      BUILDX_CONFIG = cfg.buildxConfig;
+    };
+  export = name: value: "  export ${name}=${lib.escapeShellArg value}";
+  loginInit = ''
+    if [ "''${USER-}" = ${lib.escapeShellArg cfg.user} ]; then
+    ${lib.concatStringsSep "\n" (lib.mapAttrsToList export loginVariables)}
+    fi
+  '';
 in
 {
   config = lib.mkIf cfg.enable (
@@ -196,6 +235,7 @@ in
           (lib.listToAttrs (
             map (name: lib.nameValuePair (convergeName name) (convergeUnit name)) converging
           ))
+          { buildfleet-prune = pruneUnit; }
         ];
         systemd.timers = lib.listToAttrs (
           map (name: lib.nameValuePair (convergeName name) (convergeTimer name)) converging
@@ -209,6 +249,7 @@ in
         users.users = lib.mkIf (groupsFor builderNames != [ ]) {
           ${cfg.user}.extraGroups = groupsFor builderNames;
         };
+        environment.extraInit = lib.mkIf (loginVariables != { }) loginInit;
       })
     ]
   );

@@ -18,12 +18,12 @@ let
     fromCopy
     fromSops
     identitySource
+    nixNodes
     sshNodes
     static
     ;
 
   addresses = map (n: n.address) sshNodes;
-  machines = lib.filter (n: n.nix != null) sshNodes;
 
   # --- ssh_config -------------------------------------------------------------------------------
 
@@ -93,7 +93,7 @@ let
     lib.optionals (identity != null && sshNodes != [ ]) (
       if static then staticBlocks else map dynamicBlock credentialUnits
     )
-    ++ lib.optionals cfg.nixBuildMachines.enable (map nixBlock machines);
+    ++ lib.optionals cfg.nixBuildMachines.enable (map nixBlock nixNodes);
 
   # --- a rotated key ----------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ in
               mandatoryFeatures
               publicHostKey
               ;
-          }) machines;
+          }) nixNodes;
         };
       }
 

@@ -22,12 +22,12 @@ rec {
   usesDocker = name: fleet.builders.${name}.driver == "docker-container";
   hasLocalNode = name: lib.any isLocal (nodesOf name);
 
-  # One per host, which may be a node of several builders.
-  sshNodes = map lib.head (
-    lib.attrValues (
-      lib.groupBy (n: n.host) (lib.filter (n: n.transport == "ssh" && !isLocal n) nodes)
-    )
-  );
+  # Those that are logged in to, to build images or to build with Nix. One per host, which may be a
+  # node of several builders.
+  onePerHost = nodes: map lib.head (lib.attrValues (lib.groupBy (n: n.host) nodes));
+  otherNodes = lib.filter (n: !isLocal n) nodes;
+  sshNodes = onePerHost (lib.filter (n: n.transport == "ssh") otherNodes);
+  nixNodes = onePerHost (lib.filter (n: n.nix != null) otherNodes);
 
   # --- names and escapes ------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ let
     fromSops
     hasLocalNode
     identitySource
+    nodesOf
     sshNodes
     static
     usesDocker
@@ -52,6 +53,26 @@ let
       user.isSystemUser || user.isNormalUser || user.uid != null
     );
 
+  # The longest that a probe of a builder takes: 10 s for each node, and a minute for locks. A
+  # container takes 20 s to ask and up to a minute to replace. Units wait for the first probe, so
+  # they get a quarter of an hour at the most, however many nodes there are.
+  probeTimeout =
+    name:
+    let
+      secondsPerNode = if usesDocker name then 80 else 10;
+    in
+    "${toString (lib.min 900 (90 + secondsPerNode * lib.length (nodesOf name)))}s";
+
+  inStore = lib.hasPrefix "${builtins.storeDir}/";
+  privateKeys = lib.filter (path: path != null) (
+    lib.optionals (identity != null) [
+      identity.copyFrom
+      identity.path
+    ]
+    ++ lib.optional cfg.nixBuildMachines.enable cfg.nixBuildMachines.sshKey
+    ++ lib.optional (cfg.tls != null) cfg.tls.key
+  );
+
   # A misspelt unit would come into being, without a program to run.
   undefinedUnits = lib.filter (
     unit:
@@ -77,9 +98,9 @@ in
     };
     group = mkOption {
       type = types.str;
-      default = cfg.user;
-      defaultText = lib.literalExpression "user";
-      description = "Primary group of a static user.";
+      default = if static then config.users.users.${cfg.user}.group or cfg.user else cfg.user;
+      defaultText = lib.literalMD "the primary group of a static user";
+      description = "Group that a static user's units and files get.";
     };
     extraGroups = mkOption {
       type = types.listOf types.str;
@@ -111,7 +132,8 @@ in
         if cfg.dynamicUser then
           "/var/lib/${cfg.stateDirectory}"
         else
-          config.users.users.${cfg.user}.home;
+          # Without the user an assertion says so.
+          config.users.users.${cfg.user}.home or "/var/empty";
       defaultText = lib.literalMD "the state directory of a dynamic user, else the user's home";
       description = "Home directory of the user; must exist.";
     };
@@ -120,7 +142,8 @@ in
       default = "${cfg.home}/.docker/buildx";
       defaultText = lib.literalExpression ''"''${home}/.docker/buildx"'';
       description = ''
-        Directory of buildx's state (`BUILDX_CONFIG`). buildx writes there even to build.
+        Directory of buildx's state (`BUILDX_CONFIG`). buildx writes there even to build. Another
+        than the default is told to {option}`units`, and to login shells of a static user.
       '';
     };
     dockerPackage = mkOption {
@@ -144,34 +167,50 @@ in
       type = types.nullOr types.str;
       default = null;
       example = "avalanche";
-      description = "Builder that {option}`units` use unless told otherwise (`BUILDX_BUILDER`).";
+      description = ''
+        Builder that {option}`units`, and login shells of a static user, use unless told otherwise
+        (`BUILDX_BUILDER`).
+      '';
     };
 
     builders = mkOption {
       type = types.attrsOf (
-        types.submodule {
-          options = {
-            converge = mkOption {
-              type = types.bool;
-              default = true;
-              description = ''
-                Whether nodes are chosen by probing them. Only a builder that has one node for each
-                platform can do without.
-              '';
+        types.submodule (
+          { name, ... }:
+          {
+            options = {
+              converge = mkOption {
+                type = types.bool;
+                default = true;
+                description = ''
+                  Whether nodes are chosen by probing them. Only a builder that has one node for
+                  each platform can do without.
+                '';
+              };
+              interval = mkOption {
+                type = timeSpan;
+                default = "30s";
+                example = "1min";
+                description = "Pause between two probes, as a systemd time span.";
+              };
+              timeout = mkOption {
+                type = timeSpan;
+                default = probeTimeout name;
+                defaultText = lib.literalMD "what the number of nodes needs, up to 15 minutes";
+                example = "5min";
+                description = ''
+                  Time that a probe may take, as a systemd time span. {option}`units` wait for the
+                  first one.
+                '';
+              };
+              instance = mkOption {
+                type = types.nullOr types.path;
+                default = null;
+                description = "buildx's file of the builder, where nothing is to be chosen.";
+              };
             };
-            interval = mkOption {
-              type = timeSpan;
-              default = "30s";
-              example = "1min";
-              description = "Pause between two probes, as a systemd time span.";
-            };
-            instance = mkOption {
-              type = types.nullOr types.path;
-              default = null;
-              description = "buildx's file of the builder, where nothing is to be chosen.";
-            };
-          };
-        }
+          }
+        )
       );
       default = { };
       description = "The builders to keep, by name.";
@@ -337,6 +376,13 @@ in
         '';
       }
       {
+        assertion = static && isDeclared -> config.users.groups ? ${cfg.group};
+        message = ''
+          services.buildfleet.client.group: nothing declares the group `${cfg.group}` of the user
+          `${cfg.user}`. Declare it in users.groups.
+        '';
+      }
+      {
         assertion = cfg.dynamicUser -> cfg.stateDirectory != null;
         message = "services.buildfleet.client: a dynamic user needs `stateDirectory`.";
       }
@@ -376,6 +422,20 @@ in
         assertion = isByHand || isCopied -> identity.path != null;
         message = ''
           services.buildfleet.client.identity: `path` must say where the private key is.
+        '';
+      }
+      {
+        assertion = fromCopy -> identity.copyFrom != identity.path;
+        message = ''
+          services.buildfleet.client.identity: `copyFrom` and `path` are the same file, which the
+          copy would remove first. Leave `copyFrom` out.
+        '';
+      }
+      {
+        assertion = !(lib.any inStore privateKeys);
+        message = ''
+          services.buildfleet.client: a private key is in the Nix store, where everyone can read it:
+          ${lib.concatStringsSep ", " (lib.unique (lib.filter inStore privateKeys))}.
         '';
       }
       {

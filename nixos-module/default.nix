@@ -60,7 +60,7 @@ let
       port = mkOption {
         type = types.port;
         default = 22;
-        description = "Port that clients connect to.";
+        description = "Port of the node's sshd.";
       };
       transport = mkOption {
         type = types.enum [
@@ -68,7 +68,9 @@ let
           "tcp"
         ];
         default = "ssh";
-        description = "How clients on other hosts reach the node.";
+        description = ''
+          How clients on other hosts reach the node's BuildKit. Nix builds always come over SSH.
+        '';
       };
       hostKeys = mkOption {
         type = types.listOf types.singleLineStr;
@@ -147,7 +149,8 @@ let
     };
   };
 
-  sshNodes = lib.filter (n: n.transport == "ssh") (
+  # Those that clients log in to: to build images, or to build with Nix.
+  sshNodes = lib.filter (n: n.transport == "ssh" || n.nix != null) (
     lib.concatMap (b: b.nodes) (lib.attrValues cfg.builders)
   );
 

@@ -60,6 +60,8 @@ pub struct NodePlan<'a> {
     pub container: bool,
     /// Whether clients on other hosts log in to it.
     pub logged_in_to: bool,
+    /// Whether clients on other hosts send Nix builds to it.
+    pub serves_nix: bool,
 }
 
 /// A host as a client.
@@ -181,8 +183,14 @@ impl<'a> NodePlan<'a> {
             });
             elsewhere && (over_ssh || plan.is_some_and(|plan| plan.serves_nix))
         };
+        let nix_from_elsewhere = |builder: &&Builder| {
+            let plan = plans.get(builder.name.get());
+            let mut clients = plan.iter().flat_map(|plan| &plan.clients);
+            clients.any(|(client, entry)| entry.sends_nix_builds() && client.name.get() != host.name.get())
+        };
         Some(Self {
             worker,
+            serves_nix: builders.iter().any(nix_from_elsewhere),
             native: uses(Driver::Remote),
             container: uses(Driver::DockerContainer),
             logged_in_to: builders.iter().any(others),

@@ -12,7 +12,7 @@ use common::{fixtures, folders, inventory, rendered, resolve, root, text};
 #[test]
 fn rendering_twice_gives_equal_bytes() {
     for name in fixtures() {
-        assert_eq!(rendered(&name), rendered(&name), "{name}");
+        assert!(rendered(&name) == rendered(&name), "{name}");
     }
 }
 
@@ -77,7 +77,8 @@ fn the_modules_travel_as_they_are() {
     }
     assert_eq!(travelling, own);
     for artefact in artefacts.iter().filter(|a| a.path.starts_with("nixos-module")) {
-        assert_eq!(artefact.bytes, std::fs::read(root().join(&artefact.path)).expect("a module"));
+        let own = std::fs::read(root().join(&artefact.path)).expect("a module");
+        assert!(artefact.bytes == own, "{} is as it is in the repository", artefact.path);
     }
 }
 

@@ -23,7 +23,7 @@ use crate::cli::{Cli, ColourChoice, Command};
 const INVENTORY: &str = "buildfleet.toml";
 
 /// More than this is not read: one byte past what [`Source::from_bytes`] accepts, so that it can say so.
-const READ_AT_MOST: u64 = 64 * 1024 * 1024 + 1;
+const READ_AT_MOST: u64 = buildfleet::diag::MAX_BYTES as u64 + 1;
 
 /// Runs the command; what it could not do is said on stderr.
 pub fn run(cli: Cli) -> ExitCode {

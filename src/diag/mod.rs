@@ -12,4 +12,4 @@ mod source;
 pub use code::Code;
 pub use fault::Fault;
 pub use report::{Diagnostic, Label, Report, Severity};
-pub use source::{Source, SourceError, Span};
+pub use source::{MAX_BYTES, Place, Source, SourceError, Span};

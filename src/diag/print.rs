@@ -6,9 +6,9 @@
 use std::fmt::Write as _;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::{Diagnostic, Label, Report, Severity, Source, SourceError, Span};
+use super::{Code, Diagnostic, Label, Report, Severity, Source, SourceError, Span};
 
 /// Whether the output may carry colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,11 @@ pub enum Colour {
 
 /// Labels further apart than this many lines are shown as excerpts of their own.
 const TOGETHER: usize = 40;
+/// An excerpt with more bytes than this is not shown: nobody reads it, and it would be gone through for each
+/// problem on it.
+const LONGEST: usize = 4096;
+/// More problems than this are counted, not shown.
+const MOST: usize = 1000;
 
 /// The whole report as text: each problem in the order of the file, then a line that counts them.
 ///
@@ -30,28 +35,44 @@ pub fn report(report: Report, source: &Source, colour: Colour) -> String {
     if errors + warnings == 0 {
         return String::new();
     }
-    let redacted = source.redacted();
-    let lines = Lines::of(&redacted);
+    let name = visible(source.name()).replace('\n', "\\n");
     let renderer = renderer(colour);
     let mut out = String::new();
-    for diagnostic in report.into_sorted() {
-        out.push_str(&renderer.render(&[group(&diagnostic, source.name(), &lines)]));
+    let diagnostics = report.into_sorted();
+    // A key may be spelled with escapes, so that only the parser saw what it is.
+    let private =
+        diagnostics.iter().filter(|d| d.code == Code::PrivateKey).filter_map(|d| d.primary.as_ref());
+    let redacted = source.redacted(private.map(|label| label.span.clone()));
+    let lines = Lines::of(&redacted);
+    for diagnostic in diagnostics.iter().take(MOST) {
+        out.push_str(&renderer.render(&[group(diagnostic, &name, &lines)]));
         out.push_str("\n\n");
     }
-    let _ = writeln!(out, "{}: {}", source.name(), counted(errors, warnings));
+    if diagnostics.len() > MOST {
+        let _ = writeln!(out, "and {} more, which are not shown\n", diagnostics.len() - MOST);
+    }
+    let _ = writeln!(out, "{name}: {}", counted(errors, warnings));
     out
 }
 
 /// What is said of bytes that are no inventory at all.
 pub fn source_error(error: &SourceError, colour: Colour) -> String {
-    let diagnostic = &error.diagnostic;
-    let name = match error.place {
-        Some((line, column)) => format!("{}:{line}:{column}", error.source_name),
-        None => error.source_name.clone(),
+    let name = visible(&error.source_name).replace('\n', "\\n");
+    let level = Level::ERROR;
+    let title = level.primary_title(visible(&error.diagnostic.title)).id(error.diagnostic.code.as_str());
+    let group = Group::with_title(title);
+    let line;
+    let group = match &error.place {
+        Some(place) => {
+            line = visible(&place.text);
+            let end = line.char_indices().nth(place.column - 1).map_or(line.len(), |(at, _)| at);
+            let snippet = Snippet::source(line.as_str()).path(&name).line_start(place.line);
+            group.element(snippet.annotation(AnnotationKind::Primary.span(end..end)))
+        }
+        None => group.element(Origin::path(&name)),
     };
-    let lines = Lines::of("");
-    let mut out = renderer(colour).render(&[group(diagnostic, &name, &lines)]);
-    let _ = write!(out, "\n\n{}: {}\n", error.source_name, counted(1, 0));
+    let mut out = renderer(colour).render(&[remarks(&error.diagnostic, group)]);
+    let _ = write!(out, "\n\n{name}: {}\n", counted(1, 0));
     out
 }
 
@@ -80,18 +101,23 @@ fn group<'a>(diagnostic: &'a Diagnostic, name: &'a str, lines: &'a Lines<'a>) ->
     let title = level.primary_title(visible(&diagnostic.title)).id(diagnostic.code.as_str());
     let mut group = Group::with_title(title);
     match &diagnostic.primary {
-        None => group = group.element(annotate_snippets::Origin::path(name)),
+        None => group = group.element(Origin::path(name)),
         Some(primary) => {
             let (near, far): (Vec<&Label>, Vec<&Label>) = diagnostic
                 .context
                 .iter()
                 .partition(|c| lines.distance(primary.span.start, c.span.start) <= TOGETHER);
-            group = group.element(lines.snippet(name, Some(primary), &near));
+            group = lines.show(group, name, Some(primary), &near);
             for label in far {
-                group = group.element(lines.snippet(name, None, &[label]));
+                group = lines.show(group, name, None, &[label]);
             }
         }
     }
+    remarks(diagnostic, group)
+}
+
+/// The help, the notes, and where to read on.
+fn remarks<'a>(diagnostic: &'a Diagnostic, mut group: Group<'a>) -> Group<'a> {
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(visible(help)));
     }
@@ -139,20 +165,24 @@ impl<'a> Lines<'a> {
         self.line(a).abs_diff(self.line(b))
     }
 
-    /// The lines that hold all the labels, annotated.
-    fn snippet(
+    /// Adds the lines that hold all the labels, annotated; of lines too long to show, the place alone.
+    fn show(
         &self,
+        group: Group<'a>,
         name: &'a str,
         primary: Option<&'a Label>,
         context: &[&'a Label],
-    ) -> Snippet<'a, Annotation<'a>> {
-        let labels = primary.into_iter().chain(context.iter().copied());
+    ) -> Group<'a> {
+        let labels = || primary.into_iter().chain(context.iter().copied());
         let (from, to) =
-            labels.fold((usize::MAX, 0), |(from, to), l| (from.min(l.span.start), to.max(l.span.end)));
+            labels().fold((usize::MAX, 0), |(from, to), l| (from.min(l.span.start), to.max(l.span.end)));
         let first = self.line(from);
         let start = self.starts.get(first).copied().unwrap_or_default();
         let end = self.starts.get(self.line(to) + 1).copied().unwrap_or(self.text.len());
         let excerpt = self.text.get(start..end).unwrap_or_default();
+        if excerpt.len() > LONGEST {
+            return labels().fold(group, |group, label| self.place(group, name, label));
+        }
         let within = |span: &Span| -> Span {
             let clamp = |at: usize| at.saturating_sub(start).min(excerpt.len());
             clamp(span.start)..clamp(span.end)
@@ -161,10 +191,21 @@ impl<'a> Lines<'a> {
             let annotation = kind.span(within(&label.span));
             if label.text.is_empty() { annotation } else { annotation.label(visible(&label.text)) }
         };
-        Snippet::source(excerpt)
+        let snippet = Snippet::source(excerpt)
             .path(name)
             .line_start(first + 1)
             .annotations(primary.map(|l| annotate(AnnotationKind::Primary, l)))
-            .annotations(context.iter().map(|l| annotate(AnnotationKind::Context, l)))
+            .annotations(context.iter().map(|l| annotate(AnnotationKind::Context, l)));
+        group.element(snippet)
+    }
+
+    /// Adds the place of a label without its line.
+    fn place(&self, group: Group<'a>, name: &'a str, label: &'a Label) -> Group<'a> {
+        let line = self.line(label.span.start);
+        let start = self.starts.get(line).copied().unwrap_or_default();
+        let before = self.text.get(start..label.span.start).unwrap_or_default();
+        let origin = Origin::path(name).line(line + 1).char_column(before.chars().count() + 1);
+        let group = group.element(origin);
+        if label.text.is_empty() { group } else { group.element(Level::NOTE.message(visible(&label.text))) }
     }
 }

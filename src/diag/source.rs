@@ -25,8 +25,38 @@ pub struct SourceError {
     pub source_name: String,
     /// The problem, without a place in the text where there is none.
     pub diagnostic: Diagnostic,
-    /// Line and column of the fault, both from 1, where one can be named.
-    pub place: Option<(usize, usize)>,
+    /// Where the fault is, if a place can be named.
+    pub place: Option<Place>,
+}
+
+/// A place in bytes that are no text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in it, from 1.
+    pub column: usize,
+    /// The line itself, with what is no text replaced.
+    pub text: String,
+}
+
+impl Place {
+    /// The place of the byte `at`.
+    fn of(bytes: &[u8], at: usize) -> Self {
+        let before = bytes.get(..at).unwrap_or_default();
+        let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        let rest = bytes.get(start..).unwrap_or_default();
+        let length = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len()).min(200);
+        let in_line = String::from_utf8_lossy(before.get(start..).unwrap_or_default()).chars().count();
+        Self {
+            line: before.iter().filter(|&&b| b == b'\n').count() + 1,
+            column: in_line + 1,
+            text: {
+                let text = String::from_utf8_lossy(rest.get(..length).unwrap_or_default());
+                blank(&text, private_spans(&text)).into_owned()
+            },
+        }
+    }
 }
 
 impl Source {
@@ -50,25 +80,21 @@ impl Source {
             return refuse(
                 Diagnostic::error(Code::ByteOrderMark, "the inventory begins with a byte order mark")
                     .help("save it as UTF-8 without a byte order mark (BOM)"),
-                Some((1, 1)),
+                Some(Place::of(&bytes, 0)),
             );
         }
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
-                let before = error.as_bytes().get(..good).unwrap_or_default();
-                let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
-                let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-                let column =
-                    String::from_utf8_lossy(before.get(start..).unwrap_or_default()).chars().count() + 1;
+                let place = Place::of(error.as_bytes(), good);
                 return refuse(
                     Diagnostic::error(
                         Code::NotUtf8,
                         format!("the inventory is not UTF-8: byte {good} begins no character"),
                     )
                     .help("save it as UTF-8"),
-                    Some((line, column)),
+                    Some(place),
                 );
             }
         };
@@ -76,7 +102,7 @@ impl Source {
             return refuse(
                 Diagnostic::error(Code::EmptyInventory, "the inventory is empty")
                     .help("`buildfleet init` writes one to begin with"),
-                Some((1, 1)),
+                None,
             );
         }
         Ok(Self { name, text })
@@ -92,11 +118,20 @@ impl Source {
         &self.text
     }
 
-    /// The text with private key material blanked out, every line and column where it was.
+    /// The text with private key material blanked out, every line and column where it was, and so the `further`
+    /// places.
     ///
     /// Found by its looks rather than by the parser, as a pasted key often is what breaks the syntax.
-    pub fn redacted(&self) -> Cow<'_, str> {
-        redact(&self.text)
+    pub fn redacted(&self, further: impl Iterator<Item = Span>) -> Cow<'_, str> {
+        let mut spans = self.private_spans();
+        spans.extend(further);
+        spans.sort_by_key(|span| span.start);
+        blank(&self.text, spans)
+    }
+
+    /// Where private key material stands, be it in a value, a key or a comment.
+    pub fn private_spans(&self) -> Vec<Span> {
+        private_spans(&self.text)
     }
 }
 
@@ -108,7 +143,7 @@ const PRIVATE: &[(&str, Option<&str>)] = &[
     ("b3BlbnNzaC1rZXktdjE", None),
 ];
 
-fn redact(text: &str) -> Cow<'_, str> {
+fn private_spans(text: &str) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for &(begin, end) in PRIVATE {
         let mut from = 0;
@@ -124,16 +159,28 @@ fn redact(text: &str) -> Cow<'_, str> {
                 None => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
             };
             if length > begin.len() {
-                spans.push(start + begin.len()..start + length);
+                spans.push(start..start + length);
             }
             from = start + length;
         }
     }
+    spans.sort_by_key(|span| span.start);
+    // What lies within another is no second key: a PEM holds the base64 that OpenSSH's keys begin with.
+    spans.dedup_by(|later, first| later.start < first.end);
+    spans
+}
+
+/// Blanks the spans out, which are sorted by their starts.
+fn blank(text: &str, spans: Vec<Span>) -> Cow<'_, str> {
     if spans.is_empty() {
         return Cow::Borrowed(text);
     }
-    let hidden = |at: usize| spans.iter().any(|span| span.contains(&at));
-    let blanked = text.char_indices().flat_map(|(at, c)| {
+    let mut spans = spans.into_iter().peekable();
+    let mut hidden = |at: usize| {
+        while spans.next_if(|span| span.end <= at).is_some() {}
+        spans.peek().is_some_and(|span| span.contains(&at))
+    };
+    let blanked = text.char_indices().flat_map(move |(at, c)| {
         let (c, n) = if hidden(at) && c != '\n' { ('*', c.len_utf8()) } else { (c, 1) };
         std::iter::repeat_n(c, n)
     });
@@ -155,7 +202,8 @@ mod tests {
         assert_eq!(refused(b" \n\t\n").diagnostic.code, Code::EmptyInventory);
         assert_eq!(refused(b"\xef\xbb\xbfversion = 1").diagnostic.code, Code::ByteOrderMark);
         let error = refused(b"version = 1\nname = \"\xff\"\n");
-        assert_eq!((error.diagnostic.code, error.place), (Code::NotUtf8, Some((2, 9))));
+        let place = error.place.expect("a place");
+        assert_eq!((error.diagnostic.code, place.line, place.column), (Code::NotUtf8, 2, 9));
         assert_eq!(refused(&vec![b' '; MAX_BYTES + 1]).diagnostic.code, Code::TooLarge);
     }
 
@@ -163,7 +211,7 @@ mod tests {
     fn private_keys_are_blanked_where_they_stand() {
         let text = "a = 1\nkey = '-----BEGIN OPENSSH PRIVATE KEY-----\nsecrét\n-----END OPENSSH PRIVATE KEY-----'\nb = 1\n";
         let source = source(text.as_bytes()).expect("text");
-        let redacted = source.redacted();
+        let redacted = source.redacted(std::iter::empty());
         assert!(!redacted.contains("secr"));
         assert_eq!(redacted.len(), text.len());
         assert!(redacted.starts_with("a = 1\n") && redacted.ends_with("b = 1\n"));
@@ -173,6 +221,6 @@ mod tests {
     #[test]
     fn what_is_public_stays() {
         let text = "# -----BEGIN CERTIFICATE-----\nversion = 1\n";
-        assert_eq!(source(text.as_bytes()).expect("text").redacted(), text);
+        assert_eq!(source(text.as_bytes()).expect("text").redacted(std::iter::empty()), text);
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::diag::Span;
 use crate::inventory::{
-    ClientEntry, ClientNix, ClientTls, IdentityEntry, Preset, SopsEntry, Spanned, WorkerBlocks,
+    ClientEntry, ClientNix, ClientTls, IdentityEntry, Preset, Said, SopsEntry, Spanned, WorkerBlocks,
 };
-use crate::types::{AbsPath, BuilderName, FileMode, PublicKey, UnitName, UserName, Word};
+use crate::types::{AbsPath, BuilderName, FileMode, PublicKey, ServiceName, UnitName, UserName, Word};
 
 /// The user or the services of a host that start builds.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub struct Client {
     pub instances: Vec<Spanned<Word>>,
     /// The user.
     pub user: Spanned<UserName>,
-    /// Its group.
-    pub group: UserName,
+    /// Its group, if not the user's own primary group.
+    pub group: Option<UserName>,
     /// Its `HOME`.
     pub home: AbsPath,
     /// The same, where the inventory or a dynamic user's state directory decides it; a static user's is known to
@@ -33,15 +33,13 @@ pub struct Client {
     /// Where that is said.
     pub state_directory_span: Option<Span>,
     /// The units that start builds.
-    pub units: Vec<Spanned<UnitName>>,
+    pub units: Vec<Spanned<ServiceName>>,
     /// The key that nodes let in.
     pub public_key: Option<Spanned<PublicKey>>,
     /// The private key that belongs to it.
     pub identity: Option<Identity>,
-    /// Whether the inventory has a public key, be it good or bad.
-    pub public_key_said: bool,
-    /// Whether it has an identity.
-    pub identity_said: bool,
+    /// Which keys of its table are there, and where.
+    pub said: Said,
     /// The builder of `docker build`.
     pub default_builder: Option<BuilderName>,
     /// Where buildx keeps its builders, if not below the home.
@@ -65,6 +63,8 @@ pub struct Identity {
     pub source: IdentitySource,
     /// Where ssh finds it, if the inventory says so.
     pub path: Option<Spanned<AbsPath>>,
+    /// What it is copied from, if it is.
+    pub copied_from: Option<Spanned<AbsPath>>,
     /// Where `sops` and `copy-from` stand when both are said.
     pub conflict: Option<(Span, Span)>,
     /// The owner of the file.
@@ -75,6 +75,8 @@ pub struct Identity {
     pub mode: Option<FileMode>,
     /// What is restarted when it changes; `None` for the units of the client.
     pub restart_units: Option<Vec<UnitName>>,
+    /// Which keys of its table are there, and where.
+    pub said: Said,
 }
 
 /// Where a private key comes from.
@@ -150,7 +152,7 @@ impl Client {
         Some(Self {
             span: entry.span,
             instances: entry.instances,
-            group: entry.group.unwrap_or_else(|| user.get().clone()),
+            group: entry.group,
             user,
             home_said: entry.home.or_else(|| dynamic_user.then(|| home.clone())),
             home,
@@ -160,8 +162,7 @@ impl Client {
             state_directory_span: entry.state_directory.map(|said| said.span()),
             units,
             public_key: entry.public_key,
-            public_key_said: entry.public_key_said,
-            identity_said: entry.identity_said,
+            said: entry.said,
             identity: entry.identity.map(Identity::link),
             default_builder,
             buildx_config: entry.buildx_config,
@@ -198,6 +199,7 @@ impl Identity {
             (Some(sops), Some(copy)) => Some((sops.clone(), copy.span())),
             _ => None,
         };
+        let copied_from = entry.copy_from.clone();
         let source = match (entry.sops, entry.copy_from) {
             (Some(sops), _) => IdentitySource::Sops(sops),
             (None, Some(path)) => IdentitySource::CopyFrom(path.into_inner()),
@@ -207,11 +209,13 @@ impl Identity {
             span: entry.span,
             source,
             path: entry.path,
+            copied_from,
             conflict,
             owner: entry.owner,
             group: entry.group,
             mode: entry.mode,
             restart_units: entry.restart_units,
+            said: entry.said,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::client::Client;
 use crate::diag::Span;
 use crate::inventory::{
-    Comments, DaemonEntry, Executor, HostEntry, HostOs, HostSaid, NixEntry, RegistryEntry, Settings, Spanned,
+    Comments, DaemonEntry, Executor, HostEntry, HostOs, NixEntry, RegistryEntry, Said, Settings, Spanned,
     WorkerEntry,
 };
 use crate::types::{
@@ -35,10 +35,10 @@ pub struct Host {
     pub worker: Option<Worker>,
     /// Its client, if it starts builds.
     pub client: Option<Client>,
-    /// Where its own `[buildkitd]` stands.
-    pub daemon_span: Option<Span>,
-    /// Which of its keys are there, be their values good or bad.
-    pub said: HostSaid,
+    /// Which keys its own `[buildkitd]` has, and where.
+    pub daemon_said: Said,
+    /// Which keys of its table are there, and where.
+    pub said: Said,
 }
 
 /// The worker of a host and the daemon around it.
@@ -68,6 +68,8 @@ pub struct Worker {
     pub registries: BTreeMap<Registry, (Span, RegistryEntry)>,
     /// What it offers to Nix.
     pub nix: NixEntry,
+    /// Which keys of its table are there, and where.
+    pub said: Said,
 }
 
 /// What holds for all hosts where they do not say otherwise.
@@ -86,6 +88,7 @@ impl Host {
         builders: Vec<BuilderName>,
     ) -> Self {
         let HostEntry { system, daemon, registries, .. } = entry;
+        let daemon_said = daemon.said.clone();
         let worker = entry.worker.map(|worker| Worker::link(worker, system, &daemon, &registries, common));
         Self {
             name,
@@ -98,7 +101,7 @@ impl Host {
             comments: entry.comments,
             worker,
             client: entry.client.and_then(|client| Client::link(client, builders)),
-            daemon_span: entry.daemon_span,
+            daemon_said,
             said: entry.said,
         }
     }
@@ -144,6 +147,7 @@ impl Worker {
             daemon: common.daemon.overlaid(daemon),
             registries: merged,
             nix: entry.nix,
+            said: entry.said,
         }
     }
 
@@ -165,6 +169,17 @@ impl Worker {
     pub fn tls_name(&self) -> Option<&Address> {
         let (address, _) = self.tcp().filter(|_| self.has_tls())?;
         Some(self.servername.as_ref().map_or(address, Spanned::get))
+    }
+
+    /// Its platforms in order, each once.
+    pub fn platforms_once(&self) -> Vec<Platform> {
+        let mut once = Vec::new();
+        for platform in &self.platforms {
+            if !once.contains(platform.get()) {
+                once.push(*platform.get());
+            }
+        }
+        once
     }
 
     /// Whether the platform is one of its own.

@@ -13,7 +13,7 @@ pub use client::{Client, Identity, IdentitySource};
 pub use host::{Host, Worker};
 
 use crate::diag::{Report, Span};
-use crate::inventory::{BuilderEntry, Driver, Inventory, Labels, Spanned};
+use crate::inventory::{BuilderEntry, Driver, Inventory, Labels, Said, Spanned};
 use crate::types::{
     AbsPath, Address, BuilderName, Duration, FleetName, HostName, Platform, Port, UserName, Word,
 };
@@ -29,6 +29,8 @@ pub struct Fleet {
     pub hosts: BTreeMap<HostName, Host>,
     /// The builders, by name.
     pub builders: BTreeMap<BuilderName, Builder>,
+    /// Whether builders are missing because of faults that have been reported.
+    pub(crate) lacks_builders: bool,
 }
 
 /// The account on worker hosts that clients log in to.
@@ -40,6 +42,10 @@ pub struct Account {
     pub home: AbsPath,
     /// Whether Nix trusts it.
     pub trusted_user: bool,
+    /// Where `user` stands, if it is said.
+    pub user_span: Option<Span>,
+    /// Where `trusted-user` stands, if it is said.
+    pub trusted_span: Option<Span>,
 }
 
 /// A builder: nodes in the order of the inventory, and who uses them.
@@ -69,6 +75,8 @@ pub struct Builder {
     pub driver_opts: Option<Spanned<Labels>>,
     /// Arguments of buildkitd in containers.
     pub buildkitd_flags: Vec<Spanned<Word>>,
+    /// Which keys of its table are there, and where.
+    pub said: Said,
 }
 
 /// How a client reaches a node.
@@ -99,7 +107,15 @@ impl Fleet {
         let user =
             inventory.account_user.as_ref().map_or_else(Account::default_user, |user| user.get().clone());
         let home = inventory.account_home.clone().unwrap_or_else(|| Account::default_home(&user));
-        let account = Account { user, home, trusted_user: inventory.trusted_user };
+        let user_span = inventory.account_user.as_ref().map(Spanned::span);
+        let trusted = inventory.trusted_user.as_ref();
+        let account = Account {
+            user,
+            home,
+            trusted_user: trusted.is_some_and(|trusted| *trusted.get()),
+            user_span,
+            trusted_span: trusted.map(Spanned::span),
+        };
         let builders: BTreeMap<_, _> = inventory
             .builders
             .iter()
@@ -122,7 +138,7 @@ impl Fleet {
             let used = used.get(name.get()).into_iter().flatten().map(|b| (*b).clone()).collect();
             hosts.insert(name.get().clone(), Host::link(name, entry, &common, used));
         }
-        Self { name: inventory.name, account, hosts, builders }
+        Self { name: inventory.name, account, hosts, builders, lacks_builders: inventory.lacks_builders }
     }
 
     /// The host of that name, if there is one.
@@ -192,6 +208,7 @@ impl Builder {
                 .unwrap_or_else(|| "30s".parse().expect("a duration")),
             driver_opts: entry.driver_opts.clone(),
             buildkitd_flags: entry.buildkitd_flags.clone(),
+            said: entry.said.clone(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `[builders.<name>]`: a named group of nodes.
 
-use super::fields::{Fields, Spanned};
+use super::fields::{Fields, Said, Spanned};
 use super::value::{Driver, Labels};
 use crate::diag::Span;
 use crate::types::{Duration, HostName, Platform, Word};
@@ -32,6 +32,8 @@ pub struct BuilderEntry {
     pub driver_opts: Option<Spanned<Labels>>,
     /// `buildkitd-flags`.
     pub buildkitd_flags: Vec<Spanned<Word>>,
+    /// Which of its keys are there, and where.
+    pub said: Said,
 }
 
 impl BuilderEntry {
@@ -50,8 +52,10 @@ impl BuilderEntry {
             (fields.span(), fields.key_span("nodes"), fields.key_span("clients"));
         let (has_no_nodes, has_no_clients) =
             (fields.is_empty_array("nodes"), fields.is_empty_array("clients"));
+        let said = fields.said();
         fields.finish();
         Some(Self {
+            said,
             has_no_nodes,
             has_no_clients,
             span,

@@ -1,10 +1,11 @@
 //! `[hosts.<name>.client]`: who starts builds, and with what identity.
 
-use super::fields::{Fields, Spanned};
+use super::fields::{Fields, Said, Spanned};
 use super::value::{NixProtocol, Preset, WorkerBlocks};
 use crate::diag::Span;
 use crate::types::{
-    AbsPath, BuilderName, FileMode, FolderName, PublicKey, SecretName, TreePath, UnitName, UserName, Word,
+    AbsPath, BuilderName, FileMode, FolderName, PublicKey, SecretName, ServiceName, TreePath, UnitName,
+    UserName, Word,
 };
 
 /// A client as written.
@@ -27,7 +28,7 @@ pub struct ClientEntry {
     /// `state-directory`.
     pub state_directory: Option<Spanned<FolderName>>,
     /// `before`; `None` where it is not said.
-    pub before: Option<Vec<Spanned<UnitName>>>,
+    pub before: Option<Vec<Spanned<ServiceName>>>,
     /// `public-key`.
     pub public_key: Option<Spanned<PublicKey>>,
     /// `[identity]`.
@@ -42,10 +43,8 @@ pub struct ClientEntry {
     pub nix: Option<ClientNix>,
     /// `worker-blocks`.
     pub worker_blocks: Option<Spanned<WorkerBlocks>>,
-    /// Whether `public-key` is there, so that one that was refused is not reported as missing too.
-    pub public_key_said: bool,
-    /// Whether `identity` is there.
-    pub identity_said: bool,
+    /// Which of its keys are there, and where.
+    pub said: Said,
 }
 
 /// `[hosts.<name>.client.identity]`.
@@ -69,6 +68,8 @@ pub struct IdentityEntry {
     pub mode: Option<FileMode>,
     /// `restart-units`; `None` where it is not said.
     pub restart_units: Option<Vec<UnitName>>,
+    /// Which of its keys are there, and where.
+    pub said: Said,
 }
 
 /// `[hosts.<name>.client.identity.sops]`.
@@ -102,6 +103,8 @@ pub struct ClientNix {
     pub ssh_key: Option<AbsPath>,
     /// `protocol`.
     pub protocol: NixProtocol,
+    /// Which of its keys are there, and where.
+    pub said: Said,
 }
 
 impl ClientEntry {
@@ -124,8 +127,7 @@ impl ClientEntry {
             tls: fields.table("tls").and_then(ClientTls::read),
             nix: fields.table("nix").and_then(ClientNix::read),
             worker_blocks: fields.optional("worker-blocks"),
-            public_key_said: fields.has("public-key"),
-            identity_said: fields.has("identity"),
+            said: fields.said(),
         };
         if entry.user.is_none() && entry.preset.is_none() && !fields.has("preset") {
             fields.require("user");
@@ -148,6 +150,7 @@ impl IdentityEntry {
             group: fields.optional("group").map(Spanned::into_inner),
             mode: fields.optional("mode").map(Spanned::into_inner),
             restart_units: fields.has("restart-units").then(|| units("restart-units")),
+            said: fields.said(),
         };
         if !fields.has("sops") && !fields.has("copy-from") {
             fields.require("path");
@@ -181,7 +184,8 @@ impl ClientNix {
         let build_machines = fields.required::<bool>("build-machines");
         let ssh_key = fields.optional("ssh-key").map(Spanned::into_inner);
         let protocol = fields.optional("protocol").map_or(NixProtocol::SshNg, Spanned::into_inner);
+        let said = fields.said();
         fields.finish();
-        Some(Self { build_machines: build_machines?.into_inner(), ssh_key, protocol })
+        Some(Self { build_machines: build_machines?.into_inner(), ssh_key, protocol, said })
     }
 }

@@ -10,7 +10,7 @@ use toml_edit::{Item, TableLike};
 use super::shape::{Key, Shape, Table};
 use super::value::{Problem, Value};
 use crate::diag::{Code, Diagnostic, Fault, Report, Span};
-use crate::types::looks_private;
+use crate::types::{looks_private, private_key_fault};
 
 /// A value and the place where the inventory says it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +47,29 @@ impl<T: fmt::Display> fmt::Display for Spanned<T> {
     }
 }
 
+/// The keys of a table that are there, be their values good or bad, with the places of their names.
+///
+/// Rules ask it so as not to call missing what was refused, and to find keys that have no effect.
+#[derive(Debug, Clone, Default)]
+pub struct Said(Vec<(&'static str, Span)>);
+
+impl Said {
+    /// Whether the key is there with more than an empty list.
+    pub fn has(&self, key: &str) -> bool {
+        self.span(key).is_some()
+    }
+
+    /// The place of the key's name, if it is there.
+    pub fn span(&self, key: &str) -> Option<Span> {
+        self.0.iter().find(|(name, _)| *name == key).map(|(_, span)| span.clone())
+    }
+
+    /// Those of the keys that are there, with their places.
+    pub fn among<'a>(&'a self, keys: &'a [&'static str]) -> impl Iterator<Item = (&'static str, Span)> + 'a {
+        self.0.iter().filter(|(name, _)| keys.contains(name)).cloned()
+    }
+}
+
 /// The values of one table of the inventory, handed out by key.
 ///
 /// The keys asked for must be those of the [`Table`]; `finish` reports the keys that are not in it.
@@ -55,17 +78,42 @@ pub struct Fields<'a> {
     items: &'a dyn TableLike,
     span: Span,
     report: &'a RefCell<Report>,
+    private: &'a [Span],
 }
 
 impl<'a> Fields<'a> {
-    /// The reader of `items`, which stand at `span`.
+    /// The reader of `items`, which stand at `span`; what stands at the `private` places has been reported.
     pub fn new(
         shape: &'static Table,
         items: &'a dyn TableLike,
         span: Span,
         report: &'a RefCell<Report>,
+        private: &'a [Span],
     ) -> Self {
-        Self { shape, items, span, report }
+        Self { shape, items, span, report, private }
+    }
+
+    /// The reader of another table of the same inventory.
+    fn beside(&self, shape: &'static Table, items: &'a dyn TableLike, span: Span) -> Self {
+        Self { shape, items, span, report: self.report, private: self.private }
+    }
+
+    /// Reports private key material, unless the place is known for it already.
+    fn push_private(&self, span: Span) {
+        if !self.private.iter().any(|known| known.start < span.end && span.start < known.end) {
+            self.push(Diagnostic::from_fault(private_key_fault(), span));
+        }
+    }
+
+    /// The keys of the table that are there.
+    pub fn said(&self) -> Said {
+        let there = self.shape.keys().filter(|key| self.has(key.name) && !self.is_empty_array(key.name));
+        Said(there.map(|key| (key.name, self.key_span(key.name))).collect())
+    }
+
+    /// How many entries the table of that key has.
+    pub fn entries(&self, key: &str) -> usize {
+        self.items.get(key).and_then(Item::as_table_like).map_or(0, TableLike::len)
     }
 
     /// Where the table stands: its header, or its key.
@@ -153,9 +201,34 @@ impl<'a> Fields<'a> {
         };
         let elements = array.iter().filter_map(|value| {
             let element_span = value.span().unwrap_or_else(|| span.clone());
-            self.value(key, T::SHAPE, &Item::Value(value.clone()), element_span, T::read)
+            let element = Item::Value(value.clone());
+            if is_private(&element) {
+                self.push_private(element_span);
+                return None;
+            }
+            match T::read(&element) {
+                Ok(value) => Some(Spanned::new(value, element_span)),
+                Err(Problem::Type) => {
+                    self.wrong_element(key, &T::SHAPE, &element, element_span);
+                    None
+                }
+                Err(Problem::Fault(fault)) => {
+                    self.push(Diagnostic::from_fault(fault, element_span));
+                    None
+                }
+                Err(Problem::Within(problems)) => {
+                    self.push_all(problems);
+                    None
+                }
+            }
         });
         elements.collect()
+    }
+
+    /// The elements of an array all of which are good.
+    pub fn list_whole<T: Value>(&self, key: &str) -> Option<Vec<Spanned<T>>> {
+        let length = self.items.get(key)?.as_array().map_or(usize::MAX, toml_edit::Array::len);
+        Some(self.list(key)).filter(|list| list.len() == length)
     }
 
     /// The value as it goes into buildkitd.toml.
@@ -172,8 +245,8 @@ impl<'a> Fields<'a> {
         span: Span,
         read: impl FnOnce(&Item) -> Result<T, Problem>,
     ) -> Option<Spanned<T>> {
-        if let Some(fault) = private(item) {
-            self.push(Diagnostic::from_fault(fault, span));
+        if is_private(item) {
+            self.push_private(span);
             return None;
         }
         match read(item) {
@@ -186,6 +259,16 @@ impl<'a> Fields<'a> {
                 self.push(Diagnostic::from_fault(fault, span));
                 None
             }
+            Err(Problem::Within(problems)) => {
+                self.push_all(problems);
+                None
+            }
+        }
+    }
+
+    fn push_all(&self, problems: Vec<(Fault, Span)>) {
+        for (fault, span) in problems {
+            self.push(Diagnostic::from_fault(fault, span));
         }
     }
 
@@ -201,6 +284,15 @@ impl<'a> Fields<'a> {
         );
     }
 
+    fn wrong_element(&self, key: &str, shape: &Shape, item: &Item, span: Span) {
+        let wanted = shape.described();
+        self.push(
+            Diagnostic::error(Code::WrongType, format!("each element of `{key}` takes {wanted}"))
+                .primary(span, format!("this is {}", described(item)))
+                .help(format!("write {wanted}")),
+        );
+    }
+
     /// The table of that key.
     pub fn table(&self, key: &str) -> Option<Fields<'a>> {
         let (item, span) = self.item(key)?;
@@ -211,7 +303,7 @@ impl<'a> Fields<'a> {
 
     fn fields(&self, key: &str, shape: &'static Table, item: &'a Item, span: Span) -> Option<Fields<'a>> {
         match item.as_table_like() {
-            Some(items) => Some(Fields { shape, items, span, report: self.report }),
+            Some(items) => Some(self.beside(shape, items, span)),
             None => {
                 let wanted = self.shape.key(key).map_or(Shape::Table(shape), |key| key.shape);
                 self.wrong_type(key, &wanted, item, span);
@@ -232,7 +324,7 @@ impl<'a> Fields<'a> {
         if let Some(tables) = item.as_array_of_tables() {
             let fields = tables.iter().map(|table| {
                 let span = table.span().unwrap_or_else(|| span.clone());
-                Fields { shape, items: table, span, report: self.report }
+                self.beside(shape, table, span)
             });
             return fields.collect();
         }
@@ -244,8 +336,8 @@ impl<'a> Fields<'a> {
         for value in array {
             let span = value.span().unwrap_or_else(|| span.clone());
             match value.as_inline_table() {
-                Some(items) => fields.push(Fields { shape, items, span, report: self.report }),
-                None => self.wrong_type(key, &Shape::Table(shape), &Item::Value(value.clone()), span),
+                Some(items) => fields.push(self.beside(shape, items, span)),
+                None => self.wrong_element(key, &Shape::Table(shape), &Item::Value(value.clone()), span),
             }
         }
         fields
@@ -270,6 +362,10 @@ impl<'a> Fields<'a> {
         for (name, item) in table.iter() {
             let name_span = table.key(name).and_then(toml_edit::Key::span).unwrap_or_else(|| span.clone());
             let fields = self.fields(name, shape, item, span_of(item).unwrap_or_else(|| name_span.clone()));
+            if looks_private(name) {
+                self.push_private(name_span);
+                continue;
+            }
             match name.parse::<K>() {
                 Ok(parsed) => entries.extend(fields.map(|f| (Spanned::new(parsed, name_span), f))),
                 Err(fault) => self.push(Diagnostic::from_fault(fault, name_span)),
@@ -285,8 +381,12 @@ impl<'a> Fields<'a> {
                 continue;
             }
             let span = self.key_span(name);
-            if let Some(fault) = private(item) {
-                self.push(Diagnostic::from_fault(fault, span));
+            if looks_private(name) {
+                self.push_private(span);
+                continue;
+            }
+            if is_private(item) {
+                self.push_private(span_of(item).unwrap_or_else(|| span.clone()));
                 continue;
             }
             let title = format!("unknown key `{}` in `{}`", name.escape_debug(), self.shape.heading);
@@ -302,22 +402,27 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The fault of a string that holds private key material, wherever it stands.
-fn private(item: &Item) -> Option<Fault> {
-    let found = match item {
-        Item::Value(toml_edit::Value::String(text)) => looks_private(text.value()),
-        Item::Value(toml_edit::Value::Array(array)) => {
-            array.iter().any(|v| v.as_str().is_some_and(looks_private))
+/// Whether private key material is in a string or a key, however deep.
+fn is_private(item: &Item) -> bool {
+    fn in_value(value: &toml_edit::Value) -> bool {
+        match value {
+            toml_edit::Value::String(text) => looks_private(text.value()),
+            toml_edit::Value::Array(array) => array.iter().any(in_value),
+            toml_edit::Value::InlineTable(table) => {
+                table.iter().any(|(key, value)| looks_private(key) || in_value(value))
+            }
+            _ => false,
         }
-        _ => false,
-    };
-    found.then(|| {
-        Fault::new(
-            Code::PrivateKey,
-            "this is private key material",
-            "take it out, put the public key (`….pub`) here, and replace the key pair: it has been written down",
-        )
-    })
+    }
+    match item {
+        Item::Value(value) => in_value(value),
+        Item::Table(table) => table.iter().any(|(key, item)| looks_private(key) || is_private(item)),
+        Item::ArrayOfTables(tables) => tables
+            .iter()
+            .flat_map(|table| table.iter())
+            .any(|(key, item)| looks_private(key) || is_private(item)),
+        Item::None => false,
+    }
 }
 
 fn span_of(item: &Item) -> Option<Span> {
@@ -327,7 +432,7 @@ fn span_of(item: &Item) -> Option<Span> {
     }
 }
 
-fn described(item: &Item) -> &'static str {
+pub(super) fn described(item: &Item) -> &'static str {
     match item {
         Item::Value(value) => match value {
             toml_edit::Value::String(_) => "a string",

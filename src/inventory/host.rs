@@ -1,7 +1,7 @@
 //! `[hosts.<name>]`: a machine, its worker and its daemon.
 
 use super::client::ClientEntry;
-use super::fields::{Fields, Spanned};
+use super::fields::{Fields, Said, Spanned};
 use super::keys;
 use super::registry::RegistryEntry;
 use super::settings::Settings;
@@ -32,27 +32,12 @@ pub struct HostEntry {
     pub worker: Option<WorkerEntry>,
     /// `[buildkitd]`.
     pub daemon: DaemonEntry,
-    /// Where `[buildkitd]` stands, if it is there.
-    pub daemon_span: Option<Span>,
     /// `[registries]`.
     pub registries: Vec<(Spanned<Registry>, RegistryEntry)>,
     /// `[client]`.
     pub client: Option<ClientEntry>,
-    /// Which of its keys are there, so that what was refused is not reported as missing too.
-    pub said: HostSaid,
-}
-
-/// The keys of a host that are there, be their values good or bad.
-#[derive(Debug, Clone, Copy)]
-pub struct HostSaid {
-    /// `address`.
-    pub address: bool,
-    /// `host-keys`, and not empty or refused as a whole.
-    pub host_keys: bool,
-    /// `[client]`.
-    pub client: bool,
-    /// `[worker]`.
-    pub worker: bool,
+    /// Which of its keys are there, and where.
+    pub said: Said,
 }
 
 /// `[hosts.<name>.comments]`.
@@ -66,6 +51,8 @@ pub struct Comments {
     pub cdi: Option<Remark>,
     /// Of the garbage collection.
     pub gc: Option<Remark>,
+    /// Which of them are there, and where.
+    pub said: Said,
 }
 
 /// `[hosts.<name>.worker]`.
@@ -89,6 +76,8 @@ pub struct WorkerEntry {
     pub settings: Settings,
     /// `[nix]`.
     pub nix: NixEntry,
+    /// Which of its keys are there, and where.
+    pub said: Said,
 }
 
 /// `[hosts.<name>.worker.nix]`.
@@ -113,12 +102,14 @@ pub struct DaemonEntry {
     pub settings: Settings,
     /// `grpc.address`; `None` where it is not said.
     pub listen: Option<Vec<Spanned<Endpoint>>>,
+    /// Which of its keys are there, and where.
+    pub said: Said,
 }
 
 impl DaemonEntry {
     /// Nothing said.
     pub fn empty() -> Self {
-        Self { settings: Settings::empty(&keys::BUILDKITD), listen: None }
+        Self { settings: Settings::empty(&keys::BUILDKITD), listen: None, said: Said::default() }
     }
 
     /// Reads the table.
@@ -126,9 +117,10 @@ impl DaemonEntry {
         let settings = Settings::read(&keys::BUILDKITD, &fields);
         // Its keys have been gone through by `Settings::read`, so that only the list is left to read.
         let grpc = if fields.is_table("grpc") { fields.table("grpc") } else { None };
-        let listen = grpc.filter(|grpc| grpc.has("address")).map(|grpc| grpc.list("address"));
+        let listen = grpc.and_then(|grpc| grpc.list_whole("address"));
+        let said = fields.said();
         fields.finish();
-        Self { settings, listen }
+        Self { settings, listen, said }
     }
 
     /// This entry, with what `over` says in its place.
@@ -137,6 +129,7 @@ impl DaemonEntry {
         Self {
             settings: self.settings.overlaid(&over.settings),
             listen: over.listen.clone().or_else(|| self.listen.clone()),
+            said: over.said.clone(),
         }
     }
 }
@@ -155,15 +148,9 @@ impl HostEntry {
             comments: fields.table("comments").map(Comments::read).unwrap_or_default(),
             worker: fields.table("worker").map(WorkerEntry::read),
             daemon: fields.table("buildkitd").map_or_else(DaemonEntry::empty, DaemonEntry::read),
-            daemon_span: fields.has("buildkitd").then(|| fields.key_span("buildkitd")),
             registries: RegistryEntry::read_all(&fields),
             client: fields.table("client").map(ClientEntry::read),
-            said: HostSaid {
-                address: fields.has("address"),
-                host_keys: fields.has("host-keys") && !fields.is_empty_array("host-keys"),
-                client: fields.has("client"),
-                worker: fields.has("worker"),
-            },
+            said: fields.said(),
         };
         fields.finish();
         entry
@@ -177,6 +164,7 @@ impl Comments {
             max_parallelism: fields.optional("max-parallelism").map(Spanned::into_inner),
             cdi: fields.optional("cdi").map(Spanned::into_inner),
             gc: fields.optional("gc").map(Spanned::into_inner),
+            said: fields.said(),
         };
         fields.finish();
         comments
@@ -196,6 +184,7 @@ impl WorkerEntry {
             executor: fields.optional("executor").map(Spanned::into_inner),
             settings: Settings::read(&keys::WORKER, &fields),
             nix: fields.table("nix").map(NixEntry::read).unwrap_or_default(),
+            said: fields.said(),
         };
         fields.finish();
         entry

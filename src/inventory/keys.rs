@@ -10,8 +10,8 @@ use super::value::{
 };
 use crate::types::{
     AbsPath, Address, BuilderName, DiskSpace, Duration, Endpoint, FileMode, FleetName, FolderName, GcFilter,
-    HostName, Mirror, NixSystem, Platform, Port, PublicKey, Remark, SecretName, TreePath, UnitName, UserName,
-    Word,
+    HostName, HostPort, IpAddress, Mirror, NixSystem, Platform, Port, PublicKey, Remark, SecretName,
+    ServiceName, Subnet, TreePath, UnitName, UserName, Word,
 };
 
 use Need::{Default, Required};
@@ -355,7 +355,12 @@ const WORKER_SETTINGS: &[Key] = &[
         Default(BUILDKIT),
         "Rules of collection, tried in order; any of them replaces BuildKit's own four.",
     ),
-    Key::setting::<Labels>("labels", "none", "Labels of the worker.", "{ rack = \"b\" }"),
+    Key::setting::<Labels>(
+        "labels",
+        "none",
+        "Labels of the worker; a host's take the place of the fleet's as a whole.",
+        "{ rack = \"b\" }",
+    ),
     Key::setting::<Snapshotter>("snapshotter", "`\"auto\"`", "What keeps the layers.", "\"overlayfs\""),
     Key::setting::<NetworkMode>("networkMode", "`\"auto\"`", "The network of build steps.", "\"host\""),
     Key::setting::<AbsPath>(
@@ -382,7 +387,7 @@ const WORKER_SETTINGS: &[Key] = &[
         "The bridge of `networkMode = \"bridge\"`.",
         "\"buildkit0\"",
     ),
-    Key::setting::<Word>("bridgeSubnet", BUILDKIT, "Its subnet.", "\"10.10.0.0/16\""),
+    Key::setting::<Subnet>("bridgeSubnet", BUILDKIT, "Its subnet.", "\"10.10.0.0/16\""),
     Key::setting::<Word>("defaultCgroupParent", BUILDKIT, "The cgroup of build containers.", "\"buildkit\""),
     Key::setting::<Word>(
         "apparmor-profile",
@@ -498,7 +503,8 @@ pub static GCPOLICY: Table = Table {
 pub static BUILDKITD: Table = Table {
     heading: "[buildkitd]",
     doc: "What holds for the daemons of all hosts, under BuildKit's own names; in `[hosts.<name>.buildkitd]`, for one. \
-          The container of a `docker-container` node gets what makes sense there: not `root`, `grpc` and `otel`.",
+          The container of a `docker-container` node gets what makes sense there: not `root`, `provenanceEnvDir`, `grpc`, \
+          `otel`.",
     groups: &[&[
         Key::setting::<AbsPath>(
             "root",
@@ -581,7 +587,7 @@ pub static DNS: Table = Table {
     heading: "[buildkitd.dns]",
     doc: "Name resolution of build steps.",
     groups: &[&[
-        Key::setting::<Array<Address>>(
+        Key::setting::<Array<IpAddress>>(
             "nameservers",
             "the host's",
             "IP addresses of servers.",
@@ -605,7 +611,7 @@ pub static GRPC: Table = Table {
             "The sockets: `unix://` and `tcp://`.",
             "[\"unix:///run/buildkit/buildkitd.sock\", \"tcp://0.0.0.0:1234\"]",
         ),
-        Key::setting::<Word>(
+        Key::setting::<HostPort>(
             "debugAddress",
             "none",
             "Where profiles can be had, `host:port`.",
@@ -794,7 +800,7 @@ pub static CLIENT: Table = Table {
             "The `StateDirectory=` of a dynamic user, below `/var/lib`.",
             "\"gitea-runner\"",
         ),
-        Key::list_of::<UnitName>(
+        Key::list_of::<ServiceName>(
             "before",
             Default("the preset's, from `instances`"),
             "The units that start builds: the builder is set up before them, and they get `BUILDX_BUILDER` and the rest.",

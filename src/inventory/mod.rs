@@ -20,8 +20,8 @@ use std::cell::RefCell;
 
 pub use builder::BuilderEntry;
 pub use client::{ClientEntry, ClientNix, ClientTls, IdentityEntry, SopsEntry};
-pub use fields::{Fields, Spanned};
-pub use host::{Comments, DaemonEntry, HostEntry, HostSaid, NixEntry, WorkerEntry};
+pub use fields::{Fields, Said, Spanned};
+pub use host::{Comments, DaemonEntry, HostEntry, NixEntry, WorkerEntry};
 pub use reference::markdown;
 pub use registry::{KeyPair, RegistryEntry};
 pub use schema::json_schema;
@@ -42,7 +42,7 @@ pub struct Inventory {
     /// `account.home`.
     pub account_home: Option<AbsPath>,
     /// `account.trusted-user`.
-    pub trusted_user: bool,
+    pub trusted_user: Option<Spanned<bool>>,
     /// `[worker]`.
     pub worker: Settings,
     /// `worker.executor`.
@@ -55,6 +55,10 @@ pub struct Inventory {
     pub builders: Vec<(Spanned<BuilderName>, BuilderEntry)>,
     /// `[hosts]`, in the order of the file.
     pub hosts: Vec<(Spanned<HostName>, HostEntry)>,
+    /// Whether a builder is not among them, because of a fault that has been reported.
+    pub lacks_builders: bool,
+    /// Whether a host is not.
+    pub lacks_hosts: bool,
 }
 
 impl Inventory {
@@ -63,6 +67,11 @@ impl Inventory {
     /// `None` when there is nothing to go on with: no TOML, or no table of hosts. What is returned may lack
     /// entries whose faults have been reported; the report then has errors.
     pub fn read(source: &Source, report: &mut Report) -> Option<Self> {
+        // In the raw text, because a pasted key may stand in a comment, or be what breaks the syntax.
+        let private = source.private_spans();
+        for span in &private {
+            report.push(Diagnostic::from_fault(crate::types::private_key_fault(), span.clone()));
+        }
         let document = match toml_edit::Document::parse(source.text()) {
             Ok(document) => document,
             Err(error) => {
@@ -71,7 +80,7 @@ impl Inventory {
             }
         };
         let shared = RefCell::new(std::mem::take(report));
-        let root = Fields::new(&keys::ROOT, document.as_table(), 0..0, &shared);
+        let root = Fields::new(&keys::ROOT, document.as_table(), 0..0, &shared, &private);
         let inventory = Self::from_root(root);
         *report = shared.into_inner();
         inventory
@@ -81,11 +90,11 @@ impl Inventory {
         version(&root)?;
         let name = root.optional::<FleetName>("name").map(Spanned::into_inner);
         let account = root.table("account");
-        let (mut account_user, mut account_home, mut trusted_user) = (None, None, false);
+        let (mut account_user, mut account_home, mut trusted_user) = (None, None, None);
         if let Some(account) = account {
             account_user = account.optional::<UserName>("user");
             account_home = account.optional::<AbsPath>("home").map(Spanned::into_inner);
-            trusted_user = account.optional::<bool>("trusted-user").is_some_and(Spanned::into_inner);
+            trusted_user = account.optional::<bool>("trusted-user");
             account.finish();
         }
         let mut worker = Settings::empty(&keys::WORKER_DEFAULTS);
@@ -99,16 +108,18 @@ impl Inventory {
         let registries = RegistryEntry::read_all(&root);
         root.require("builders");
         root.require("hosts");
-        let builders = root
+        let builders: Vec<_> = root
             .map::<BuilderName>("builders")
             .into_iter()
             .filter_map(|(name, fields)| Some((name, BuilderEntry::read(fields)?)))
             .collect();
-        let hosts = root
+        let hosts: Vec<_> = root
             .map::<HostName>("hosts")
             .into_iter()
             .map(|(name, fields)| (name, HostEntry::read(fields)))
             .collect();
+        let (lacks_builders, lacks_hosts) =
+            (root.entries("builders") != builders.len(), root.entries("hosts") != hosts.len());
         root.finish();
         Some(Self {
             name,
@@ -121,6 +132,8 @@ impl Inventory {
             registries,
             builders,
             hosts,
+            lacks_builders,
+            lacks_hosts,
         })
     }
 }

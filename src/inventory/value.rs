@@ -2,12 +2,13 @@
 
 use toml_edit::{InlineTable, Item};
 
+use super::fields::described;
 use super::shape::Shape;
-use crate::diag::{Code, Fault};
+use crate::diag::{Code, Fault, Span};
 use crate::types::{
     AbsPath, Address, BuilderName, DiskSpace, Duration, Endpoint, FileMode, FleetName, FolderName, GcFilter,
-    HostName, Mirror, NixSystem, Platform, Port, PublicKey, Remark, SecretName, TreePath, UnitName, UserName,
-    Word,
+    HostName, HostPort, IpAddress, Mirror, NixSystem, Platform, Port, PublicKey, Remark, SecretName,
+    ServiceName, Subnet, TreePath, UnitName, UserName, Word,
 };
 
 /// Why an item is not a value of a type.
@@ -17,6 +18,34 @@ pub enum Problem {
     Type,
     /// It has the right type, but not a value.
     Fault(Fault),
+    /// Elements of it are wrong, each at its place.
+    Within(Vec<(Fault, Span)>),
+}
+
+/// What is wrong with the elements of an array or table, if anything is.
+#[derive(Default)]
+struct Elements(Vec<(Fault, Span)>);
+
+impl Elements {
+    /// Keeps a good element and notes what is wrong with a bad one.
+    fn take<T: Value>(&mut self, item: &Item) -> Option<T> {
+        let span = item.span().unwrap_or_default();
+        match T::read(item) {
+            Ok(value) => return Some(value),
+            Err(Problem::Type) => {
+                let wanted = T::SHAPE.described();
+                let what = format!("each element takes {wanted}, and this is {}", described(item));
+                self.0.push((Fault::new(Code::WrongType, what, format!("write {wanted}")), span));
+            }
+            Err(Problem::Fault(fault)) => self.0.push((fault, span)),
+            Err(Problem::Within(problems)) => self.0.extend(problems),
+        }
+        None
+    }
+
+    fn finish<T>(self, value: T) -> Result<T, Problem> {
+        if self.0.is_empty() { Ok(value) } else { Err(Problem::Within(self.0)) }
+    }
 }
 
 impl From<Fault> for Problem {
@@ -63,15 +92,19 @@ spelled! {
     BuilderName: "name of a builder", "^[a-z][a-z0-9.-]*$";
     Endpoint: "endpoint", "^(ssh|tcp|unix)://";
     FleetName: "name", "^[A-Za-z0-9][A-Za-z0-9 ._-]*$";
-    FileMode: "octal mode", "^0?[0-7]{3}$";
+    FileMode: "mode", "^0?[46]00$";
     FolderName: "folder", "^[A-Za-z0-9_.][A-Za-z0-9_./-]*$";
     GcFilter: "filter", "";
+    HostPort: "`host:port`", "^[^\\s/]+:[0-9]+$";
+    IpAddress: "IP address", "^[0-9a-fA-F.:]+$";
+    Subnet: "subnet", "^[0-9a-fA-F.:]+/[0-9]+$";
     HostName: "name of a host", "^[A-Za-z][A-Za-z0-9-]*$";
     Mirror: "`host[:port][/path]`", "^[^\\s:/]+(:[0-9]+)?(/.*)?$";
     NixSystem: "Nix system", "^[a-z0-9_]+-linux$";
     Platform: "platform", "^linux/[a-z0-9]+(/v[0-9]+)?$";
     PublicKey: "OpenSSH public key", "^(sk-)?(ssh|ecdsa)-[^ ]+ [A-Za-z0-9+/=]+( .*)?$";
     Remark: "text", "";
+    ServiceName: "systemd service", "^[A-Za-z0-9@:_.\\\\-]+[.]service$";
     SecretName: "name of a secret", "^[A-Za-z0-9_][A-Za-z0-9_./-]*$";
     TreePath: "path relative to the rendered tree", "^[^/~]";
     UnitName: "systemd unit", "^[A-Za-z0-9@:_.\\\\-]+[.][a-z]+$";
@@ -142,6 +175,17 @@ words! {
         Containerd = "containerd",
     }
 }
+impl Executor {
+    /// Whether it knows the key of a worker; most are known to both.
+    pub fn reads(self, key: &str) -> bool {
+        match key {
+            "noProcessSandbox" | "binary" | "proxySnapshotterPath" | "stargzSnapshotter" => self == Self::Oci,
+            "address" | "namespace" | "runtime" => self == Self::Containerd,
+            _ => true,
+        }
+    }
+}
+
 words! {
     /// What manages a host.
     HostOs {
@@ -304,7 +348,9 @@ impl<T: Value + 'static> Value for Array<T> {
 
     fn read(item: &Item) -> Result<Self, Problem> {
         let array = item.as_array().ok_or(Problem::Type)?;
-        array.iter().map(|v| T::read(&Item::Value(v.clone()))).collect::<Result<_, _>>().map(Self)
+        let mut elements = Elements::default();
+        let values = array.iter().filter_map(|value| elements.take(&Item::Value(value.clone()))).collect();
+        elements.finish(Self(values))
     }
 }
 
@@ -323,12 +369,20 @@ impl Value for Labels {
 
     fn read(item: &Item) -> Result<Self, Problem> {
         let table = item.as_table_like().ok_or(Problem::Type)?;
+        let mut elements = Elements::default();
         let mut labels = Vec::new();
-        for (key, value) in table.iter() {
-            labels.push((key.parse::<Word>()?, Word::read(value)?));
+        for (name, value) in table.iter() {
+            let key = name.parse::<Word>();
+            let value = elements.take::<Word>(value);
+            match key {
+                Ok(key) => labels.extend(value.map(|value| (key, value))),
+                Err(fault) => elements
+                    .0
+                    .push((fault, table.key(name).and_then(toml_edit::Key::span).unwrap_or_default())),
+            }
         }
         labels.sort();
-        Ok(Self(labels))
+        elements.finish(Self(labels))
     }
 }
 
@@ -381,7 +435,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(AbsPath, Address, GcFilter, Mirror, Platform, UserName, Word);
+as_text!(AbsPath, Address, GcFilter, HostPort, IpAddress, Mirror, Platform, Subnet, UserName, Word);
 
 impl<const MIN: i64, const MAX: i64> From<Bounded<MIN, MAX>> for toml_edit::Value {
     fn from(number: Bounded<MIN, MAX>) -> Self {

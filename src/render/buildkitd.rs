@@ -168,8 +168,8 @@ fn worker_table(host: &Host, worker: &Worker) -> Table {
     table.insert("platforms", worker.platforms.iter().map(|p| p.get().to_string()).collect::<Array>().into());
     let settings = &worker.settings;
     let collected = settings.get("gc").and_then(|gc| gc.get().as_bool()) != Some(false);
-    let limited =
-        GC_DEFAULTS.iter().any(|(key, _)| settings.get(key).is_some()) || settings.list("gcpolicy").is_some();
+    let rules = settings.list("gcpolicy").is_some_and(|(_, rules)| !rules.is_empty());
+    let limited = rules || GC_DEFAULTS.iter().any(|(key, _)| settings.get(key).is_some());
     let bounded;
     let settings = if collected && !limited {
         bounded = settings.with_texts(GC_DEFAULTS);
@@ -178,6 +178,8 @@ fn worker_table(host: &Host, worker: &Worker) -> Table {
         settings
     };
     settings_into(&mut table, settings, Daemon::Native);
+    // A setting of the fleet may be for the hosts with the other executor.
+    table.retain(|key, _| worker.executor.reads(key));
     let gc = ["gc", "reservedSpace", "maxUsedSpace", "minFreeSpace"]
         .into_iter()
         .find(|key| table.contains_key(key));

@@ -103,10 +103,19 @@ fn module(
         attr("imports", Nix::List(vec![Nix::Path("../../nixos-module".into())])),
         attr("services.buildfleet", Nix::Set(settings)).apart(),
     ]);
-    // The one attribute path in the file; the writer would take its dot for a part of a name.
-    let body = set.write(0)?.replacen("\"services.buildfleet\" =", "services.buildfleet =", 1);
+    // The one attribute path in the file, whose dot the writer would take for a part of a name, and the one
+    // function: what is rendered is a default, so that the host's own modules have the last word.
+    let body = set.write(0)?.replacen(
+        "\"services.buildfleet\" = {",
+        "services.buildfleet = import ../../nixos-module/defaults.nix lib {",
+        1,
+    );
     let about = about(host);
-    Ok(format!("{}#\n{}{body}\n", header.hashed(), comment(about.iter().map(String::as_str))))
+    Ok(format!(
+        "{}#\n{}{{ lib, ... }}:\n{body}\n",
+        header.hashed(),
+        comment(about.iter().map(String::as_str))
+    ))
 }
 
 /// What a reader should know of the host before the settings.
@@ -139,6 +148,17 @@ fn node_settings(plan: &Plan<'_>, node: &NodePlan<'_>) -> Vec<Attribute> {
         if !ports.is_empty() {
             daemon.push(attr("tcpPorts", Nix::List(ports.into_iter().map(Nix::Int).collect())));
         }
+        let grpc = node.worker.daemon.settings.table("grpc");
+        let text = |key| Some(grpc?.table("tls")?.get(key)?.get().as_str()?.to_owned());
+        if text("ca").is_some() {
+            daemon.push(attr("tls", true));
+        }
+        let files: Vec<_> = ["cert", "key", "ca"].into_iter().filter_map(text).collect();
+        if !files.is_empty() {
+            daemon.push(attr("tlsFiles", Nix::strings(files)));
+        }
+        let parent = node.worker.settings.get("defaultCgroupParent").and_then(|parent| parent.get().as_str());
+        daemon.extend(parent.map(|parent| attr("cgroupParent", parent)));
         let gid =
             node.worker.daemon.settings.table("grpc").and_then(|grpc| grpc.get("gid")?.get().as_integer());
         daemon.extend(gid.map(|gid| attr("gid", gid)));
@@ -157,7 +177,7 @@ fn node_settings(plan: &Plan<'_>, node: &NodePlan<'_>) -> Vec<Attribute> {
                     .why("Docker for docker-container nodes: whoever reaches it is root here."),
             );
         }
-        if account.trusted_user {
+        if account.trusted_user && node.serves_nix {
             role.push(attr("trustedUser", true).why("Nix takes unsigned paths from it: as good as root."));
         }
         settings.push(attr("builder", role).apart());
@@ -189,8 +209,8 @@ fn client_settings(plan: &Plan<'_>, plan_client: &ClientPlan<'_>) -> Vec<Attribu
     if client.dynamic_user {
         settings.push(attr("dynamicUser", true));
         settings.push(attr("stateDirectory", client.state_directory.as_str()));
-    } else if client.group != *client.user.get() {
-        settings.push(attr("group", client.group.as_str()));
+    } else {
+        settings.extend(client.group.as_ref().map(|group| attr("group", group.as_str())));
     }
     settings.extend(client.home_said.as_ref().map(|home| attr("home", home.as_str())));
     settings.extend(client.buildx_config.as_ref().map(|path| attr("buildxConfig", path.as_str())));

@@ -93,6 +93,7 @@ const MODULES: &[(&str, &str)] = &[
     ("nixos-module/client-lib.nix", include_str!("../../nixos-module/client-lib.nix")),
     ("nixos-module/client.nix", include_str!("../../nixos-module/client.nix")),
     ("nixos-module/default.nix", include_str!("../../nixos-module/default.nix")),
+    ("nixos-module/defaults.nix", include_str!("../../nixos-module/defaults.nix")),
     ("nixos-module/ssh-dispatch.sh", include_str!("../../nixos-module/ssh-dispatch.sh")),
 ];
 

@@ -17,6 +17,8 @@ const SHEBANG: &str = "#!/bin/sh\n";
 #[derive(Serialize)]
 struct SetupView {
     client: String,
+    /// What the fleet is called, or empty.
+    fleet: String,
     account: String,
     /// Where the private key is; empty where none is needed.
     identity_path: String,
@@ -31,7 +33,6 @@ struct SetupView {
     needs_buildctl: &'static str,
     needs_docker: &'static str,
     builder_names: Vec<String>,
-    static_builders: Vec<String>,
     converge_builders: Vec<String>,
     /// Those of its builders that it reaches over SSH.
     ssh_builders: Vec<String>,
@@ -59,6 +60,7 @@ pub fn render(
     let interval = watched.map(|used| &used.builder.probe_interval).min_by_key(|interval| interval.as_secs());
     let view = SetupView {
         client: host.host.name.to_string(),
+        fleet: plan.fleet.name.as_ref().map(ToString::to_string).unwrap_or_default(),
         account: plan.fleet.account.user.to_string(),
         identity_path: client.client.identity_path().filter(|_| client.needs_ssh).unwrap_or_default(),
         default_builder: client.client.default_builder.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -73,7 +75,6 @@ pub fn render(
             .any(|used| used.builder.driver() == Driver::Remote && converges(&used.delivery))),
         needs_docker: yes(of_driver(Driver::DockerContainer)),
         builder_names: names(&|_| true),
-        static_builders: names(&|delivery| !converges(delivery)),
         converge_builders: names(&converges),
         ssh_builders: client
             .builders

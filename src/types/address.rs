@@ -1,7 +1,7 @@
 //! Network addresses and ports.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use super::shown;
@@ -83,6 +83,59 @@ impl fmt::Display for Address {
     }
 }
 
+/// An IP address, without brackets. Errors: `invalid-address`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IpAddress(IpAddr);
+
+impl FromStr for IpAddress {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        text.parse().map(Self).map_err(|_| {
+            Fault::new(
+                Code::InvalidAddress,
+                format!("`{}` is not an IP address", shown(text)),
+                "write an IP address such as `10.0.0.1`: names cannot be looked up before there is a server",
+            )
+        })
+    }
+}
+
+impl fmt::Display for IpAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A range of IP addresses, `10.10.0.0/16`. Errors: `invalid-address`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subnet(IpAddr, u8);
+
+impl FromStr for Subnet {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        let parsed = text.split_once('/').and_then(|(address, bits)| {
+            let address: IpAddr = address.parse().ok()?;
+            let bits: u8 = bits.parse().ok()?;
+            (bits <= if address.is_ipv4() { 32 } else { 128 }).then_some(Self(address, bits))
+        });
+        parsed.ok_or_else(|| {
+            Fault::new(
+                Code::InvalidAddress,
+                format!("`{}` is not a subnet", shown(text)),
+                "write an address and the length of its prefix, such as `10.10.0.0/16`",
+            )
+        })
+    }
+}
+
+impl fmt::Display for Subnet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.0, self.1)
+    }
+}
+
 /// A TCP port, 1 to 65535; that of SSH by default. Errors: `invalid-port`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port(u16);
@@ -155,6 +208,18 @@ mod tests {
         ] {
             let fault = text.parse::<Address>().expect_err(text);
             assert!(fault.help.contains(help), "{text}: {}", fault.help);
+        }
+    }
+
+    #[test]
+    fn numbers_of_the_network() {
+        assert!("10.0.0.1".parse::<IpAddress>().is_ok() && "fd00::1".parse::<IpAddress>().is_ok());
+        assert!("ns.internal".parse::<IpAddress>().is_err());
+        for good in ["10.10.0.0/16", "fd00::/64"] {
+            assert_eq!(good.parse::<Subnet>().map(|s| s.to_string()).as_deref(), Ok(good));
+        }
+        for bad in ["10.10.0.0", "10.10.0.0/33", "x/16", "10.0.0.0/-1", ""] {
+            assert_eq!(bad.parse::<Subnet>().expect_err(bad).code, Code::InvalidAddress);
         }
     }
 

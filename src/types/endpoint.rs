@@ -140,6 +140,27 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// Where something listens, `host:port`. Errors: `invalid-endpoint`, `invalid-address`, `invalid-port`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostPort(Address, Port);
+
+impl FromStr for HostPort {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        match host_and_port(text)? {
+            (address, Some(port)) => Ok(Self(address, port)),
+            _ => Err(fault(text, "write host and port, such as `127.0.0.1:6060`")),
+        }
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.0.in_url(), self.1)
+    }
+}
+
 impl From<Endpoint> for toml_edit::Value {
     fn from(endpoint: Endpoint) -> Self {
         endpoint.to_string().into()

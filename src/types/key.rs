@@ -54,6 +54,15 @@ pub fn looks_private(text: &str) -> bool {
             .any(|mark| text.contains(mark))
 }
 
+/// What is said of private key material, without repeating any of it.
+pub fn private_key_fault() -> Fault {
+    Fault::new(
+        Code::PrivateKey,
+        "this is private key material",
+        "take it out, put the public key (`….pub`) here, and replace the key pair: it has been written down",
+    )
+}
+
 impl PublicKey {
     /// The algorithm's name, such as `ssh-ed25519`.
     pub fn algorithm(&self) -> &'static str {
@@ -113,6 +122,9 @@ fn misplaced(text: &str) -> Fault {
             malformed(text, "it looks like `ssh-ed25519 AAAA... comment`; `ssh-keygen -t ed25519` makes one")
         };
     };
+    if at == 0 {
+        return malformed(text, "write one blank between the algorithm, the key and the comment");
+    }
     let key = words.get(at..).unwrap_or_default().join(" ");
     let before = words.get(..at).unwrap_or_default().join(" ");
     if before.contains("=\"")
@@ -137,11 +149,7 @@ impl FromStr for PublicKey {
 
     fn from_str(text: &str) -> Result<Self, Fault> {
         if looks_private(text) {
-            return Err(Fault::new(
-                Code::PrivateKey,
-                "this is private key material",
-                "take it out, put the public key (`….pub`) here, and replace the key pair: it has been written down",
-            ));
+            return Err(private_key_fault());
         }
         let text = text.trim();
         let several = || {

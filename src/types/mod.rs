@@ -14,20 +14,21 @@ mod platform;
 mod registry;
 mod text;
 
-pub use address::{Address, Port};
+pub use address::{Address, IpAddress, Port, Subnet};
 pub use disk_space::DiskSpace;
 pub use duration::Duration;
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, HostPort};
 pub use key::{KeyStrength, PublicKey};
 pub use name::{
-    BuilderName, FileMode, FleetName, FolderName, HostName, NixSystem, SecretName, UnitName, UserName,
+    BuilderName, FileMode, FleetName, FolderName, HostName, NixSystem, SecretName, ServiceName, UnitName,
+    UserName,
 };
 pub use path::{AbsPath, TreePath};
 pub use platform::{Arch, Os, Platform};
 pub use registry::{GcFilter, Mirror, Registry};
 pub use text::{Remark, Word};
 
-pub use key::looks_private;
+pub use key::{looks_private, private_key_fault};
 
 /// An operator's text as messages show it: on one line, without control characters, at most 60 of them.
 fn shown(text: &str) -> String {

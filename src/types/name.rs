@@ -68,6 +68,10 @@ name! {
     UnitName, check_unit_name
 }
 name! {
+    /// A systemd service: a unit's name that ends in `.service`. Errors: `invalid-unit`.
+    ServiceName, check_service_name
+}
+name! {
     /// The name of a sops-nix secret, or of a key in its file: `[A-Za-z0-9_][A-Za-z0-9_./-]*` without `..`.
     /// Errors: `invalid-value`.
     SecretName, check_secret_name
@@ -78,7 +82,8 @@ name! {
     FolderName, check_folder_name
 }
 name! {
-    /// The permissions of a file in octal, three digits or four of which the first is 0. Errors: `invalid-value`.
+    /// The permissions of a private key: `0600` or `0400`, as ssh refuses one that others can read.
+    /// Errors: `invalid-value`.
     FileMode, check_mode
 }
 name! {
@@ -221,6 +226,18 @@ fn check_unit_name(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+fn check_service_name(text: &str) -> Result<(), Fault> {
+    check_unit_name(text)?;
+    if text.ends_with(".service") {
+        return Ok(());
+    }
+    Err(Fault::new(
+        Code::InvalidUnit,
+        format!("`{}` is not a service", shown(text)),
+        "name the service itself, which ends in `.service`: it is given an environment and credentials",
+    ))
+}
+
 fn is_unit_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"@:_.\\-".contains(&byte)
 }
@@ -251,14 +268,13 @@ fn check_folder_name(text: &str) -> Result<(), Fault> {
 }
 
 fn check_mode(text: &str) -> Result<(), Fault> {
-    let digits = text.strip_prefix('0').filter(|rest| rest.len() == 3).unwrap_or(text);
-    if digits.len() == 3 && digits.bytes().all(|b| (b'0'..=b'7').contains(&b)) {
+    if ["0600", "0400", "600", "400"].contains(&text) {
         return Ok(());
     }
     Err(Fault::new(
         Code::InvalidValue,
-        format!("`{}` is not the mode of a file", shown(text)),
-        "write it in octal, such as `\"0600\"`",
+        format!("`{}` is not the mode of a private key", shown(text)),
+        "write `\"0600\"` or `\"0400\"`: ssh refuses a key that others can read",
     ))
 }
 

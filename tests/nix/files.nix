@@ -43,6 +43,7 @@ let
           );
         }
         // lib.optionalAttrs (u.script != "") { ExecStart = "/bin/sh"; }
+        // lib.optionalAttrs (u.postStop != "") { ExecStopPost = "/bin/sh"; }
         // u.serviceConfig
       )
       ++ installSection u
@@ -64,10 +65,15 @@ in
     // named "timer" (lib.mapAttrs (triggered "Timer") config.systemd.timers)
     // named "path" (lib.mapAttrs (triggered "Path") config.systemd.paths);
 
-  # The bodies of `script`, which NixOS runs with `bash -e`.
-  scripts = lib.filterAttrs (_: text: text != "") (
-    lib.mapAttrs (_: u: u.script) config.systemd.services
-  );
+  # The bodies of `script` and `postStop`, which NixOS runs with `bash -e`.
+  scripts =
+    let
+      inherit (config.systemd) services;
+      postStop = name: u: lib.nameValuePair "${name}-post-stop" u.postStop;
+    in
+    lib.filterAttrs (_: text: text != "") (
+      lib.mapAttrs (_: u: u.script) services // lib.mapAttrs' postStop services
+    );
 
   tmpfiles = lib.mapAttrs (
     _: paths:

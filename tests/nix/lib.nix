@@ -445,8 +445,7 @@ let
     removeSuffix =
       suffix: s:
       if hasSuffix suffix s then substring 0 (stringLength s - stringLength suffix) s else s;
-    splitString =
-      separator: s: filter isString (builtins.split (lib.escapeRegex separator) s);
+    splitString = separator: s: filter isString (builtins.split (lib.escapeRegex separator) s);
     take = n: list: genList (elemAt list) (lib.min n (length list));
     toList = x: if isList x then x else [ x ];
   };

@@ -42,6 +42,28 @@ let
       };
     };
 
+  user =
+    { name, config, ... }:
+    {
+      options = {
+        uid = option (types.nullOr types.int) null;
+        isSystemUser = flag;
+        isNormalUser = flag;
+        description = option types.singleLineStr "";
+        group = option types.str "";
+        extraGroups = strings;
+        home = option types.path "/var/empty";
+        createHome = flag;
+        shell = option (types.nullOr types.package) null;
+        openssh.authorizedKeys.keys = option (types.listOf types.singleLineStr) [ ];
+      };
+      config = lib.mkIf config.isNormalUser {
+        group = lib.mkDefault "users";
+        home = lib.mkDefault "/home/${name}";
+        createHome = lib.mkDefault true;
+      };
+    };
+
   tmpfilesRule = {
     user = option types.str "-";
     group = option types.str "-";
@@ -60,6 +82,7 @@ in
       source = option (types.nullOr types.path) null;
       text = option (types.nullOr types.lines) null;
     };
+    environment.extraInit = option types.lines "";
     environment.systemPackages = option (types.listOf types.package) [ ];
     networking.firewall.allowedTCPPorts = option (types.listOf types.port) [ ];
     networking.proxy.envVars = option (types.attrsOf types.str) { };
@@ -119,6 +142,7 @@ in
             ])
           )) { };
           script = option types.lines "";
+          postStop = option types.lines "";
           restartTriggers = option (types.listOf types.unspecified) [ ];
           serviceConfig = section;
         }
@@ -131,18 +155,7 @@ in
     };
 
     users.groups = submodules { gid = option (types.nullOr types.int) null; };
-    users.users = submodules {
-      uid = option (types.nullOr types.int) null;
-      isSystemUser = flag;
-      isNormalUser = flag;
-      description = option types.singleLineStr "";
-      group = option types.str "";
-      extraGroups = strings;
-      home = option types.path "/var/empty";
-      createHome = flag;
-      shell = option (types.nullOr types.package) null;
-      openssh.authorizedKeys.keys = option (types.listOf types.singleLineStr) [ ];
-    };
+    users.users = option (types.attrsOf (types.submodule user)) { };
 
     virtualisation.docker = {
       enable = flag;

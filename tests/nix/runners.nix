@@ -1,5 +1,6 @@
-# The units of runners as NixOS' modules define them, as far as it matters to the client module, and
-# a declared user. For the `modules` argument of `eval.nix`:
+# What a host has besides its folder, as far as it matters to the modules: sshd, the units of
+# runners as NixOS' modules define them, and a declared user, who is a person unless services run as
+# it. For the `modules` argument of `eval.nix`:
 #
 #   import ./runners.nix { gitea = [ "first" ]; }
 {
@@ -10,15 +11,22 @@
   user ? null,
   services ? [ ],
 }:
-{ lib, ... }:
+{ config, lib, ... }:
 let
   runner = {
     ExecStart = "/bin/true";
     DynamicUser = true;
   };
-  unit = prefix: config: name: lib.nameValuePair "${prefix}-${name}" (config name);
+  unit = prefix: define: name: lib.nameValuePair "${prefix}-${name}" (define name);
+  # The inventory may give the client a group that is not the user's own.
+  groups = [
+    user
+    config.services.buildfleet.client.group
+  ];
 in
 {
+  services.openssh.enable = true;
+
   systemd.services = lib.mkMerge [
     (lib.listToAttrs (
       map (unit "gitea-runner" (name: {
@@ -47,12 +55,21 @@ in
     }))
   ];
 
-  users = lib.mkIf (user != null) {
-    groups.${user} = { };
-    users.${user} = {
-      isSystemUser = true;
-      group = user;
-      home = "/var/lib/${user}";
-    };
-  };
+  users = lib.mkIf (user != null) (
+    if services == [ ] then
+      {
+        # NixOS has the group anyway.
+        groups.users.gid = 100;
+        users.${user}.isNormalUser = true;
+      }
+    else
+      {
+        groups = lib.genAttrs groups (_: { });
+        users.${user} = {
+          isSystemUser = true;
+          group = user;
+          home = "/var/lib/${user}";
+        };
+      }
+  );
 }

@@ -5,7 +5,7 @@ use crate::diag::{Code, Diagnostic, Report};
 use crate::fleet::Fleet;
 
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
-    for way in reached::logged_in_to(fleet).iter().filter(|way| !way.to.said.address) {
+    for way in reached::logged_in_to(fleet).iter().filter(|way| !way.to.said.has("address")) {
         let name = &way.to.name;
         report.push(
             Diagnostic::error(Code::MissingKey, format!("host `{name}` has no `address`"))

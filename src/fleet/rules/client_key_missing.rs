@@ -6,7 +6,7 @@ use crate::fleet::Fleet;
 
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
     for way in reached::logging_in(fleet) {
-        if way.client.public_key_said {
+        if way.client.said.has("public-key") {
             continue;
         }
         let name = &way.from.name;

@@ -12,6 +12,7 @@ use crate::types::PublicKey;
 type Owned<'a> = (&'a Host, &'a Spanned<PublicKey>);
 
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
+    of_both(fleet, report);
     let hosts = || fleet.hosts.values();
     let of_clients = hosts().filter_map(|host| Some((host, host.client.as_ref()?.public_key.as_ref()?)));
     for (first, second, names) in shared(of_clients) {
@@ -34,6 +35,25 @@ pub(super) fn check(fleet: &Fleet, report: &mut Report) {
                      made anew",
                 )
                 .note("each of these hosts can pass for the others"),
+        );
+    }
+}
+
+/// A client that logs in with a host's key, which root alone should be able to use.
+fn of_both(fleet: &Fleet, report: &mut Report) {
+    let hosts = || fleet.hosts.values();
+    let keys: BTreeMap<_, _> = hosts()
+        .flat_map(|host| host.host_keys.iter().map(move |key| (key.get().blob(), (host, key))))
+        .collect();
+    for host in hosts() {
+        let Some(key) = host.client.as_ref().and_then(|client| client.public_key.as_ref()) else { continue };
+        let Some((owner, own)) = keys.get(key.get().blob()) else { continue };
+        let title = format!("client `{}` has the host key of `{}`", host.name, owner.name);
+        report.push(
+            Diagnostic::warning(Code::DuplicateKey, title)
+                .primary(key.span(), "used to log in")
+                .context(own.span(), "used by sshd")
+                .help("make a key pair for the client: `ssh-keygen -t ed25519`"),
         );
     }
 }

@@ -7,7 +7,7 @@ use crate::fleet::Fleet;
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
     for way in reached::logged_in_to(fleet)
         .iter()
-        .filter(|way| way.to.host_keys.is_empty() && !way.to.said.host_keys)
+        .filter(|way| way.to.host_keys.is_empty() && !way.to.said.has("host-keys"))
     {
         let name = &way.to.name;
         let address = way.to.address.as_ref().map_or_else(|| name.to_string(), ToString::to_string);

@@ -9,7 +9,7 @@ pub(super) fn check(fleet: &Fleet, report: &mut Report) {
         let (name, client) = (&way.from.name, way.client);
         let table = format!("[hosts.{name}.client.identity]");
         let diagnostic = match &client.identity {
-            None if client.identity_said => continue,
+            None if client.said.has("identity") => continue,
             None => Diagnostic::error(Code::IdentityMissing, format!("client `{name}` has no `identity`"))
                 .primary(client.span.clone(), "it has no key to log in with")
                 .context(

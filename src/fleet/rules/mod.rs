@@ -3,10 +3,12 @@
 //! A rule reads the whole fleet and states facts; it changes nothing and prints nothing. Rules take time
 //! linear in the size of the fleet, and what holds for many hosts alike is said once.
 
+mod account_user;
 mod address_missing;
 pub(super) mod case_collision;
 mod client_key_missing;
 mod docker_root;
+mod driver_opts;
 mod duplicate_address;
 mod duplicate_ca;
 mod duplicate_client;
@@ -28,6 +30,7 @@ mod key_not_used;
 mod no_builders;
 mod no_clients;
 mod no_nodes;
+mod no_units;
 mod not_a_client;
 mod not_a_worker;
 mod only_emulated;
@@ -38,6 +41,7 @@ mod remote_workers_refused;
 mod socket_missing;
 mod tcp_without_tls;
 mod tls_incomplete;
+mod trusted_user;
 pub(super) mod unknown_builder;
 pub(super) mod unknown_host;
 mod unused_host;
@@ -81,6 +85,10 @@ const RULES: &[fn(&Fleet, &mut Report)] = &[
     dynamic_runner::check,
     worker_not_nixos::check,
     key_not_used::check,
+    trusted_user::check,
+    no_units::check,
+    account_user::check,
+    driver_opts::check,
     endpoint::check,
     executor::check,
     tcp_without_tls::check,

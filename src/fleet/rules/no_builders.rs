@@ -4,6 +4,10 @@ use crate::diag::{Code, Diagnostic, Report};
 use crate::fleet::Fleet;
 
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
+    // A builder that was refused may be the one.
+    if fleet.lacks_builders {
+        return;
+    }
     for host in fleet.hosts.values() {
         let Some(client) = host.client.as_ref().filter(|client| client.builders.is_empty()) else { continue };
         report.push(

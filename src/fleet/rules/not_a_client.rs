@@ -6,7 +6,7 @@ use crate::fleet::Fleet;
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
     for builder in fleet.builders.values() {
         for name in &builder.clients {
-            let Some(host) = fleet.host(name.get()).filter(|host| !host.said.client) else { continue };
+            let Some(host) = fleet.host(name.get()).filter(|host| !host.said.has("client")) else { continue };
             let title = format!("client `{name}` of builder `{}` is not set up as one", builder.name);
             report.push(
                 Diagnostic::error(Code::NotAClient, title)

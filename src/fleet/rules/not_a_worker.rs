@@ -6,7 +6,7 @@ use crate::fleet::Fleet;
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
     for builder in fleet.builders.values() {
         for name in &builder.nodes {
-            let Some(host) = fleet.host(name.get()).filter(|host| !host.said.worker) else { continue };
+            let Some(host) = fleet.host(name.get()).filter(|host| !host.said.has("worker")) else { continue };
             report.push(
                 Diagnostic::error(
                     Code::NotAWorker,

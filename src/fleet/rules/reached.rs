@@ -83,6 +83,20 @@ pub(super) fn logged_in_to(fleet: &Fleet) -> Vec<Way<'_>> {
     ways
 }
 
+/// The hosts that a client elsewhere uses for Nix.
+pub(super) fn logged_in_to_by_nix(fleet: &Fleet) -> BTreeSet<&HostName> {
+    let mut hosts = BTreeSet::new();
+    for builder in fleet.builders.values() {
+        let nix: Vec<_> =
+            fleet.clients(builder).filter(|(_, client)| client.sends_nix_builds()).take(2).collect();
+        let used = fleet
+            .nodes(builder)
+            .filter(|(node, ..)| nix.iter().any(|(from, _)| from.name.get() != node.get()));
+        hosts.extend(used.map(|(node, ..)| node.get()));
+    }
+    hosts
+}
+
 /// The clients that log in to a node elsewhere, to build or, with Nix, besides; each with the first such way.
 pub(super) fn logging_in(fleet: &Fleet) -> Vec<Way<'_>> {
     let mut ways = clients(fleet, over_ssh, |_| true);

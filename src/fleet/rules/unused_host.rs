@@ -6,6 +6,10 @@ use crate::diag::{Code, Diagnostic, Report};
 use crate::fleet::Fleet;
 
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
+    // A builder that was refused may be the one.
+    if fleet.lacks_builders {
+        return;
+    }
     let names = fleet.builders.values().flat_map(|builder| builder.nodes.iter().chain(&builder.clients));
     let named: BTreeSet<_> = names.map(|name| name.get()).collect();
     for host in fleet.hosts.values().filter(|host| host.client.is_none() && !named.contains(host.name.get()))
