@@ -2,11 +2,12 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use buildfleet::diag::Code;
-use buildfleet::inventory::{json_schema, markdown};
-use buildfleet::types::looks_private;
+use buildfleet::inventory::shape::{Shape, Table};
+use buildfleet::inventory::{Executor, json_schema, keys, markdown};
+use buildfleet::types::{BuildkitVersion, looks_private};
 use common::{fixtures, folders, inventory, rendered, resolve, root, text};
 
 #[test]
@@ -152,4 +153,52 @@ fn the_inventories_of_the_documents_are_valid() {
         }
     }
     assert!(seen > 0, "the documents show an inventory");
+}
+
+/// The settings of a table and those below it, by their paths in buildkitd.toml.
+fn settings(table: &'static Table, path: &str, found: &mut Vec<(String, BuildkitVersion)>) {
+    for key in table.keys() {
+        // The only names in buildkitd.toml that have a dot.
+        let name = if key.name.contains('.') { format!("\"{}\"", key.name) } else { key.name.to_owned() };
+        let at = if path.is_empty() { name } else { format!("{path}.{name}") };
+        if key.setting.is_some() {
+            found.push((at, key.since));
+            continue;
+        }
+        match key.shape {
+            Shape::List(item) => {
+                item.as_table().into_iter().for_each(|t| settings(t, &format!("{at}[]"), found))
+            }
+            _ => key.shape.as_table().into_iter().for_each(|table| settings(table, &at, found)),
+        }
+    }
+}
+
+#[test]
+fn the_table_of_keys_is_that_of_buildkit() {
+    let known: BTreeMap<_, _> = include_str!("../conformance/keys.tsv")
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.starts_with("key\t"))
+        .map(|line| {
+            let fields: Vec<_> = line.split('\t').collect();
+            let [key, _, first, _] = fields.as_slice() else { panic!("four fields: {line}") };
+            let minor = first.split('.').nth(1).and_then(|minor| minor.parse().ok()).expect("a version");
+            (key.to_string(), BuildkitVersion::minor(minor).max(BuildkitVersion::OLDEST))
+        })
+        .collect();
+    let mut found = Vec::new();
+    settings(&keys::BUILDKITD, "", &mut found);
+    settings(&keys::REGISTRY, "registry.*", &mut found);
+    let mut of_workers = Vec::new();
+    settings(&keys::WORKER_DEFAULTS, "", &mut of_workers);
+    for executor in [Executor::Oci, Executor::Containerd] {
+        let own = of_workers
+            .iter()
+            .filter(|(key, _)| executor.reads(key.split(['.', '[']).next().expect("a name")));
+        found.extend(own.map(|(key, since)| (format!("worker.{}.{key}", executor.as_str()), *since)));
+    }
+    assert!(found.len() > 60, "the tables are gone through: {found:?}");
+    for (key, since) in found {
+        assert_eq!(known.get(&key), Some(&since), "`{key}` and the BuildKit that first knew it");
+    }
 }

@@ -106,6 +106,7 @@ codes! {
     DynamicRunner => "dynamic-runner": "a runner's user that NixOS makes up when it starts",
     WorkerNotNixos => "worker-not-nixos": "a worker on a host that is not NixOS",
     KeyNotUsed => "key-not-used": "a key that has no effect here",
+    KeyTooNew => "key-too-new": "a key that the BuildKit of a host does not know",
     TcpWithoutTls => "tcp-without-tls": "a TCP endpoint that anyone can build on",
     TlsIncomplete => "tls-incomplete": "TLS with a part missing",
     SocketMissing => "socket-missing": "a daemon that does not listen where its clients connect",

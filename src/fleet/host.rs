@@ -9,7 +9,8 @@ use crate::inventory::{
     WorkerEntry,
 };
 use crate::types::{
-    Address, BuilderName, Endpoint, HostName, NixSystem, Platform, Port, PublicKey, Registry, Remark,
+    Address, BuilderName, BuildkitVersion, Endpoint, HostName, NixSystem, Platform, Port, PublicKey,
+    Registry, Remark,
 };
 
 /// A machine of the fleet.
@@ -50,6 +51,8 @@ pub struct Worker {
     pub platforms: Vec<Spanned<Platform>>,
     /// The Nix system of the host.
     pub system: Option<NixSystem>,
+    /// The version of its BuildKit, and where that is said; the newest if it is not.
+    pub buildkit_version: Option<Spanned<BuildkitVersion>>,
     /// Whether it is used only while no other node is up.
     pub fallback: bool,
     /// Where the remote driver reaches it, if not over SSH.
@@ -74,6 +77,7 @@ pub struct Worker {
 
 /// What holds for all hosts where they do not say otherwise.
 pub(super) struct Common<'a> {
+    pub buildkit_version: Option<&'a Spanned<BuildkitVersion>>,
     pub worker: &'a Settings,
     pub executor: Option<Executor>,
     pub daemon: &'a DaemonEntry,
@@ -88,8 +92,10 @@ impl Host {
         builders: Vec<BuilderName>,
     ) -> Self {
         let HostEntry { system, daemon, registries, .. } = entry;
+        let version = entry.buildkit_version.or_else(|| common.buildkit_version.cloned());
         let daemon_said = daemon.said.clone();
-        let worker = entry.worker.map(|worker| Worker::link(worker, system, &daemon, &registries, common));
+        let worker =
+            entry.worker.map(|worker| Worker::link(worker, version, system, &daemon, &registries, common));
         Self {
             name,
             span: entry.span,
@@ -120,6 +126,7 @@ impl Host {
 impl Worker {
     fn link(
         entry: WorkerEntry,
+        buildkit_version: Option<Spanned<BuildkitVersion>>,
         system: Option<NixSystem>,
         daemon: &DaemonEntry,
         registries: &[(Spanned<Registry>, RegistryEntry)],
@@ -137,6 +144,7 @@ impl Worker {
         Self {
             span: entry.span,
             platforms: entry.platforms,
+            buildkit_version,
             system,
             fallback: entry.fallback,
             endpoint: entry.endpoint,

@@ -129,6 +129,7 @@ impl Fleet {
         }
         let mut hosts = BTreeMap::new();
         let common = host::Common {
+            buildkit_version: inventory.buildkit_version.as_ref(),
             worker: &inventory.worker,
             executor: inventory.executor,
             daemon: &inventory.daemon,

@@ -7,7 +7,9 @@ use super::registry::RegistryEntry;
 use super::settings::Settings;
 use super::value::{Bounded, Executor, HostOs, Parallelism};
 use crate::diag::Span;
-use crate::types::{Address, Endpoint, NixSystem, Platform, Port, PublicKey, Registry, Remark, Word};
+use crate::types::{
+    Address, BuildkitVersion, Endpoint, NixSystem, Platform, Port, PublicKey, Registry, Remark, Word,
+};
 
 /// A host as written.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct HostEntry {
     pub host_keys: Vec<Spanned<PublicKey>>,
     /// `os`.
     pub os: Option<Spanned<HostOs>>,
+    /// `buildkit-version`.
+    pub buildkit_version: Option<Spanned<BuildkitVersion>>,
     /// `system`.
     pub system: Option<NixSystem>,
     /// `description`.
@@ -143,6 +147,7 @@ impl HostEntry {
             port: fields.optional("port").map(Spanned::into_inner),
             host_keys: fields.list("host-keys"),
             os: fields.optional("os"),
+            buildkit_version: fields.optional("buildkit-version"),
             system: fields.optional("system").map(Spanned::into_inner),
             description: fields.optional("description").map(Spanned::into_inner),
             comments: fields.table("comments").map(Comments::read).unwrap_or_default(),

@@ -9,9 +9,9 @@ use super::value::{
     NetworkMode, NixProtocol, Parallelism, Passed, Preset, Snapshotter, WorkerBlocks,
 };
 use crate::types::{
-    AbsPath, Address, BuilderName, DiskSpace, Duration, Endpoint, FileMode, FleetName, FolderName, GcFilter,
-    HostName, HostPort, IpAddress, Mirror, NixSystem, Platform, Port, PublicKey, Remark, SecretName,
-    ServiceName, Subnet, TreePath, UnitName, UserName, Word,
+    AbsPath, Address, BuilderName, BuildkitVersion, DiskSpace, Duration, Endpoint, FileMode, FleetName,
+    FolderName, GcFilter, HostName, HostPort, IpAddress, Mirror, NixSystem, Platform, Port, PublicKey,
+    Remark, SecretName, ServiceName, Subnet, TreePath, UnitName, UserName, Word,
 };
 
 use Need::{Default, Required};
@@ -30,6 +30,13 @@ pub static ROOT: Table = Table {
             Default("none"),
             "What the fleet is called; the header of every rendered file names it.",
             "\"avalanche\"",
+        ),
+        Key::of::<BuildkitVersion>(
+            "buildkit-version",
+            Default("the newest"),
+            "The BuildKit of the hosts, 0.17 or later: keys that it does not know, and would ignore without a word, are \
+             refused.",
+            "\"0.33\"",
         ),
         Key::nested(
             "account",
@@ -169,6 +176,12 @@ pub static HOST: Table = Table {
             Default("that of its first platform"),
             "Its Nix system, which tells the platforms that it runs without emulation.",
             "\"x86_64-linux\"",
+        ),
+        Key::of::<BuildkitVersion>(
+            "buildkit-version",
+            Default("the fleet's"),
+            "Its BuildKit, where it is another than the fleet's.",
+            "\"0.17\"",
         ),
         Key::of::<Remark>(
             "description",
@@ -518,13 +531,15 @@ pub static BUILDKITD: Table = Table {
             "What builds may ask for beyond the sandbox.",
             "[\"network.host\"]",
         ),
-        Key::setting::<bool>("proxyNetwork", "`false`", "Makes builds use the proxy network.", "true"),
+        Key::setting::<bool>("proxyNetwork", "`false`", "Makes builds use the proxy network.", "true")
+            .since(31),
         Key::setting::<AbsPath>(
             "provenanceEnvDir",
             "`/etc/buildkit/provenance.d`",
             "Extra provenance.",
             "\"/etc/provenance\"",
-        ),
+        )
+        .since(25),
         Key::nested(
             "cdi",
             Shape::Either(&Shape::Bool, &Shape::Table(&CDI)),
@@ -556,19 +571,22 @@ pub static CDI: Table = Table {
             "`false`",
             "Whether it is off; `cdi = false` says the same.",
             "true",
-        ),
+        )
+        .since(20),
         Key::setting::<Array<AbsPath>>(
             "specDirs",
             "`/etc/cdi`, `/var/run/cdi`, `/etc/buildkit/cdi`",
             "Where specs are.",
             "[\"/etc/cdi\"]",
-        ),
+        )
+        .since(20),
         Key::setting::<Array<Word>>(
             "autoAllowed",
             "none",
             "Devices that need no entitlement.",
             "[\"nvidia.com/gpu\"]",
-        ),
+        )
+        .since(20),
     ]],
 };
 
@@ -578,7 +596,7 @@ pub static LOG: Table = Table {
     doc: "What the daemon logs.",
     groups: &[&[
         Key::setting::<LogFormat>("format", "`\"text\"`", "Its form.", "\"json\""),
-        Key::setting::<LogLevel>("level", "`\"info\"`", "How much.", "\"warn\""),
+        Key::setting::<LogLevel>("level", "`\"info\"`", "How much.", "\"warn\"").since(30),
     ]],
 };
 
@@ -719,7 +737,15 @@ pub static SYSTEM: Table = Table {
             "How often emulators are looked for.",
             "\"1h\"",
         ),
-        Key::setting::<Parallelism>("maxRegistryConcurrency", BUILDKIT, "Connections per registry.", "4"),
+        Key::setting::<Duration>(
+            "sessionAuthTimeout",
+            BUILDKIT,
+            "How long a build waits for credentials.",
+            "\"30s\"",
+        )
+        .since(34),
+        Key::setting::<Parallelism>("maxRegistryConcurrency", BUILDKIT, "Connections per registry.", "4")
+            .since(31),
     ]],
 };
 
@@ -735,6 +761,12 @@ pub static REGISTRY: Table = Table {
             "none",
             "Asked first, in order: `host[:port][/path]`.",
             "[\"mirror.internal:5000\"]",
+        ),
+        Key::setting::<Array<AbsPath>>(
+            "tlsconfigdir",
+            "none",
+            "Folders with CAs and client certificates for the registry, on the worker host; not for `docker-container` nodes.",
+            "[\"/etc/docker/certs.d/forge.internal\"]",
         ),
         Key::list_of::<AbsPath>(
             "ca",

@@ -30,13 +30,15 @@ pub use starter::STARTER;
 pub use value::{Driver, Executor, HostOs, Labels, NixProtocol, Parallelism, Preset, WorkerBlocks};
 
 use crate::diag::{Code, Diagnostic, Report, Source};
-use crate::types::{AbsPath, BuilderName, FleetName, HostName, Registry, UserName};
+use crate::types::{AbsPath, BuilderName, BuildkitVersion, FleetName, HostName, Registry, UserName};
 
 /// The inventory as written.
 #[derive(Debug)]
 pub struct Inventory {
     /// `name`.
     pub name: Option<FleetName>,
+    /// `buildkit-version`.
+    pub buildkit_version: Option<Spanned<BuildkitVersion>>,
     /// `account.user`.
     pub account_user: Option<Spanned<UserName>>,
     /// `account.home`.
@@ -89,6 +91,7 @@ impl Inventory {
     fn from_root(root: Fields<'_>) -> Option<Self> {
         version(&root)?;
         let name = root.optional::<FleetName>("name").map(Spanned::into_inner);
+        let buildkit_version = root.optional::<BuildkitVersion>("buildkit-version");
         let account = root.table("account");
         let (mut account_user, mut account_home, mut trusted_user) = (None, None, None);
         if let Some(account) = account {
@@ -123,6 +126,7 @@ impl Inventory {
         root.finish();
         Some(Self {
             name,
+            buildkit_version,
             account_user,
             account_home,
             trusted_user,

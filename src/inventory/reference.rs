@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::keys;
 use super::schema::tables;
 use super::shape::{Key, Need, Shape, Table};
+use crate::types::BuildkitVersion;
 
 /// What comes before the tables.
 const INTRODUCTION: &str = "\
@@ -77,8 +78,7 @@ fn row(out: &mut String, key: &Key) {
         Need::Default(default) => default,
     };
     let example = if key.example.is_empty() { String::new() } else { format!("`{}`", key.example) };
-    let cells =
-        [format!("`{}`", key.name), kind(&key.shape), default.to_owned(), key.doc.to_owned(), example];
+    let cells = [format!("`{}`", key.name), kind(&key.shape), default.to_owned(), meaning(key), example];
     let cells = cells.map(|cell| cell.replace('|', "\\|"));
     let _ = writeln!(out, "| {} |", cells.join(" | "));
 }
@@ -117,6 +117,15 @@ fn anchor(table: &Table) -> String {
         _ => None,
     };
     shown(table).chars().filter_map(kept).collect()
+}
+
+/// What the key does, and since when BuildKit knows it.
+fn meaning(key: &Key) -> String {
+    if key.since > BuildkitVersion::OLDEST {
+        format!("{} BuildKit {} or later.", key.doc, key.since)
+    } else {
+        key.doc.to_owned()
+    }
 }
 
 #[cfg(test)]

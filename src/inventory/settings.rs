@@ -127,6 +127,21 @@ impl Settings {
         self.set_keys().map(|(_, span)| span).min_by_key(|span| span.start)
     }
 
+    /// Calls `see` with every key that is set here and below, and its place.
+    pub fn each(&self, see: &mut dyn FnMut(&'static Key, Span)) {
+        for key in self.shape.keys() {
+            if let Some(value) = self.values.get(key.name) {
+                see(key, value.span());
+            }
+            if let Some(table) = self.tables.get(key.name) {
+                table.each(see);
+            }
+            if let Some((_, list)) = self.lists.get(key.name) {
+                list.iter().for_each(|entry| entry.each(see));
+            }
+        }
+    }
+
     /// Whether nothing is set.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty() && self.tables.values().all(Self::is_empty) && self.lists.is_empty()

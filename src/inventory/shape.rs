@@ -4,6 +4,7 @@
 use toml_edit::Item;
 
 use super::value::{ListItem, Problem, Value};
+use crate::types::BuildkitVersion;
 
 /// The form of a value.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,8 @@ pub struct Key {
     pub doc: &'static str,
     /// An example value as TOML; empty for tables.
     pub example: &'static str,
+    /// The BuildKit that first knew it, for keys that go into buildkitd.toml.
+    pub since: BuildkitVersion,
     /// For a key that goes into buildkitd.toml as it is: reads it into the value written there.
     pub setting: Option<ReadSetting>,
 }
@@ -84,6 +87,11 @@ pub enum Need {
 }
 
 impl Key {
+    /// The key, known to BuildKit from version 0.`minor` on.
+    pub const fn since(self, minor: u16) -> Self {
+        Self { since: BuildkitVersion::minor(minor), ..self }
+    }
+
     /// A key whose value is a `T`.
     pub const fn of<T: Value>(
         name: &'static str,
@@ -91,7 +99,7 @@ impl Key {
         doc: &'static str,
         example: &'static str,
     ) -> Self {
-        Self { name, shape: T::SHAPE, need, doc, example, setting: None }
+        Self { name, shape: T::SHAPE, need, doc, example, since: BuildkitVersion::OLDEST, setting: None }
     }
 
     /// A key whose value is an array of `T`.
@@ -101,7 +109,7 @@ impl Key {
         doc: &'static str,
         example: &'static str,
     ) -> Self {
-        Self { name, shape: T::LIST, need, doc, example, setting: None }
+        Self { name, shape: T::LIST, need, doc, example, since: BuildkitVersion::OLDEST, setting: None }
     }
 
     /// A key of buildkitd.toml, under BuildKit's own name.
@@ -112,12 +120,20 @@ impl Key {
         example: &'static str,
     ) -> Self {
         let setting: ReadSetting = read_setting::<T>;
-        Self { name, shape: T::SHAPE, need: Need::Default(default), doc, example, setting: Some(setting) }
+        Self {
+            name,
+            shape: T::SHAPE,
+            need: Need::Default(default),
+            doc,
+            example,
+            since: BuildkitVersion::OLDEST,
+            setting: Some(setting),
+        }
     }
 
     /// A key that is a table, an array of tables or a table of tables.
     pub const fn nested(name: &'static str, shape: Shape, need: Need, doc: &'static str) -> Self {
-        Self { name, shape, need, doc, example: "", setting: None }
+        Self { name, shape, need, doc, example: "", since: BuildkitVersion::OLDEST, setting: None }
     }
 }
 

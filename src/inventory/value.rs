@@ -6,9 +6,9 @@ use super::fields::described;
 use super::shape::Shape;
 use crate::diag::{Code, Fault, Span};
 use crate::types::{
-    AbsPath, Address, BuilderName, DiskSpace, Duration, Endpoint, FileMode, FleetName, FolderName, GcFilter,
-    HostName, HostPort, IpAddress, Mirror, NixSystem, Platform, Port, PublicKey, Remark, SecretName,
-    ServiceName, Subnet, TreePath, UnitName, UserName, Word,
+    AbsPath, Address, BuilderName, BuildkitVersion, DiskSpace, Duration, Endpoint, FileMode, FleetName,
+    FolderName, GcFilter, HostName, HostPort, IpAddress, Mirror, NixSystem, Platform, Port, PublicKey,
+    Remark, SecretName, ServiceName, Subnet, TreePath, UnitName, UserName, Word,
 };
 
 /// Why an item is not a value of a type.
@@ -92,6 +92,7 @@ spelled! {
     BuilderName: "name of a builder", "^[a-z][a-z0-9.-]*$";
     Endpoint: "endpoint", "^(ssh|tcp|unix)://";
     FleetName: "name", "^[A-Za-z0-9][A-Za-z0-9 ._-]*$";
+    BuildkitVersion: "version of BuildKit", "^v?0[.][0-9]+([.][0-9]+)?$";
     FileMode: "mode", "^0?[46]00$";
     FolderName: "folder", "^[A-Za-z0-9_.][A-Za-z0-9_./-]*$";
     GcFilter: "filter", "";

@@ -19,8 +19,8 @@ pub enum Daemon {
     Container,
 }
 
-/// Tables of `[buildkitd]` that a container has its own of.
-const NOT_IN_CONTAINERS: &[&str] = &["root", "provenanceEnvDir", "grpc", "otel"];
+/// What a container has its own of, or cannot see.
+const NOT_IN_CONTAINERS: &[&str] = &["root", "provenanceEnvDir", "grpc", "otel", "tlsconfigdir"];
 /// Where buildx puts files in a container. Source: buildx, `util/confutil/container.go`.
 const CONTAINER_FOLDER: &str = "/etc/buildkit";
 

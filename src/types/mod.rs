@@ -13,6 +13,7 @@ mod path;
 mod platform;
 mod registry;
 mod text;
+mod version;
 
 pub use address::{Address, IpAddress, Port, Subnet};
 pub use disk_space::DiskSpace;
@@ -27,6 +28,7 @@ pub use path::{AbsPath, TreePath};
 pub use platform::{Arch, Os, Platform};
 pub use registry::{GcFilter, Mirror, Registry};
 pub use text::{Remark, Word};
+pub use version::BuildkitVersion;
 
 pub use key::{looks_private, private_key_fault};
 

@@ -27,6 +27,7 @@ mod http_with_insecure;
 mod identity_missing;
 mod identity_unreachable;
 mod key_not_used;
+mod key_too_new;
 mod no_builders;
 mod no_clients;
 mod no_nodes;
@@ -85,6 +86,7 @@ const RULES: &[fn(&Fleet, &mut Report)] = &[
     dynamic_runner::check,
     worker_not_nixos::check,
     key_not_used::check,
+    key_too_new::check,
     trusted_user::check,
     no_units::check,
     account_user::check,
