@@ -49,7 +49,8 @@ let
   granted = command: lib.any (g: lib.elem command g.commands) grants;
   program = command: path: if granted command then path else "-";
   programs = {
-    "#!/bin/sh" = "#!${pkgs.runtimeShell}";
+    # Not bash, which runs what BASH_ENV says, should the host's sshd accept it (AcceptEnv).
+    "#!/bin/sh" = "#!${pkgs.dash}/bin/dash";
     "@buildctl@" = program "buildctl" "${fleet.buildkitd.package}/bin/buildctl";
     "@docker@" = program "docker" "${config.virtualisation.docker.package}/bin/docker";
     "@nix-store@" = program "nix" "${config.nix.package}/bin/nix-store";
@@ -219,8 +220,9 @@ in
       group = cfg.user;
       home = lib.mkDefault cfg.home;
       createHome = lib.mkDefault true;
-      # sshd runs forced commands through the login shell, and a system user's is nologin.
-      shell = lib.mkDefault pkgs.bashInteractive;
+      # sshd runs forced commands through the login shell, and a system user's is nologin. dash reads no
+      # files and no functions from the environment.
+      shell = lib.mkDefault pkgs.dash;
       extraGroups =
         lib.optional (fleet.buildkitd.enable && granted "buildctl") fleet.buildkitd.group
         ++ lib.optional cfg.docker "docker";

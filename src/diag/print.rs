@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use crate::types::is_format_control;
+
 use super::{Code, Diagnostic, Label, Report, Severity, Source, SourceError, Span};
 
 /// Whether the output may carry colours.
@@ -43,7 +45,8 @@ pub fn report(report: Report, source: &Source, colour: Colour) -> String {
     let private =
         diagnostics.iter().filter(|d| d.code == Code::PrivateKey).filter_map(|d| d.primary.as_ref());
     let redacted = source.redacted(private.map(|label| label.span.clone()));
-    let lines = Lines::of(&redacted);
+    let printable = printable(&redacted);
+    let lines = Lines::of(&printable);
     for diagnostic in diagnostics.iter().take(MOST) {
         out.push_str(&renderer.render(&[group(diagnostic, &name, &lines)]));
         out.push_str("\n\n");
@@ -127,21 +130,28 @@ fn remarks<'a>(diagnostic: &'a Diagnostic, mut group: Group<'a>) -> Group<'a> {
     group.element(Level::NOTE.message(format!("see `buildfleet explain {}`", diagnostic.code)))
 }
 
+/// The source with one character for each that a terminal would act on, of the same length, so that every byte
+/// stays in its place. The library replaces those of ASCII itself.
+fn printable(text: &str) -> String {
+    let replace = |c: char| match c {
+        '\u{80}'..='\u{9f}' => '¤',
+        c if is_format_control(c) => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(replace).collect()
+}
+
 /// The text with control characters spelled out, so that an inventory cannot write to a terminal.
 fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\n' => out.push('\n'),
-            c if c.is_control() || is_bidi(c) => out.extend(c.escape_unicode()),
+            c if c.is_control() || is_format_control(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
     }
     out
-}
-
-fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Where each line of the text begins.

@@ -1,7 +1,9 @@
 //! `[builders.<name>]`: a named group of nodes.
 
-use super::fields::{Fields, Said, Spanned};
-use super::value::{Driver, Labels};
+use super::fields::Fields;
+use super::spanned::{Said, Spanned};
+use super::value::Labels;
+use super::words::Driver;
 use crate::diag::Span;
 use crate::types::{Duration, HostName, Platform, Word};
 

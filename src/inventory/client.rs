@@ -1,7 +1,8 @@
 //! `[hosts.<name>.client]`: who starts builds, and with what identity.
 
-use super::fields::{Fields, Said, Spanned};
-use super::value::{NixProtocol, Preset, WorkerBlocks};
+use super::fields::Fields;
+use super::spanned::{Said, Spanned};
+use super::words::{NixProtocol, Preset, WorkerBlocks};
 use crate::diag::Span;
 use crate::types::{
     AbsPath, BuilderName, FileMode, FolderName, PublicKey, SecretName, ServiceName, TreePath, UnitName,

@@ -3,72 +3,15 @@
 //! serde would stop at the first fault; an operator who mends a file wants to see them all.
 
 use std::cell::RefCell;
-use std::fmt;
 
 use toml_edit::{Item, TableLike};
 
+use super::item::{described, is_private};
 use super::shape::{Key, Shape, Table};
+use super::spanned::{Said, Spanned};
 use super::value::{Problem, Value};
 use crate::diag::{Code, Diagnostic, Fault, Report, Span};
 use crate::types::{looks_private, private_key_fault};
-
-/// A value and the place where the inventory says it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Spanned<T> {
-    value: T,
-    at: (usize, usize),
-}
-
-impl<T> Spanned<T> {
-    /// The value as said at `span`.
-    pub fn new(value: T, span: Span) -> Self {
-        Self { value, at: (span.start, span.end) }
-    }
-
-    /// The value.
-    pub fn get(&self) -> &T {
-        &self.value
-    }
-
-    /// The place.
-    pub fn span(&self) -> Span {
-        self.at.0..self.at.1
-    }
-
-    /// The value without its place.
-    pub fn into_inner(self) -> T {
-        self.value
-    }
-}
-
-impl<T: fmt::Display> fmt::Display for Spanned<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.value.fmt(f)
-    }
-}
-
-/// The keys of a table that are there, be their values good or bad, with the places of their names.
-///
-/// Rules ask it so as not to call missing what was refused, and to find keys that have no effect.
-#[derive(Debug, Clone, Default)]
-pub struct Said(Vec<(&'static str, Span)>);
-
-impl Said {
-    /// Whether the key is there with more than an empty list.
-    pub fn has(&self, key: &str) -> bool {
-        self.span(key).is_some()
-    }
-
-    /// The place of the key's name, if it is there.
-    pub fn span(&self, key: &str) -> Option<Span> {
-        self.0.iter().find(|(name, _)| *name == key).map(|(_, span)| span.clone())
-    }
-
-    /// Those of the keys that are there, with their places.
-    pub fn among<'a>(&'a self, keys: &'a [&'static str]) -> impl Iterator<Item = (&'static str, Span)> + 'a {
-        self.0.iter().filter(|(name, _)| keys.contains(name)).cloned()
-    }
-}
 
 /// The values of one table of the inventory, handed out by key.
 ///
@@ -402,70 +345,9 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Whether private key material is in a string or a key, however deep.
-fn is_private(item: &Item) -> bool {
-    fn in_value(value: &toml_edit::Value) -> bool {
-        match value {
-            toml_edit::Value::String(text) => looks_private(text.value()),
-            toml_edit::Value::Array(array) => array.iter().any(in_value),
-            toml_edit::Value::InlineTable(table) => {
-                table.iter().any(|(key, value)| looks_private(key) || in_value(value))
-            }
-            _ => false,
-        }
-    }
-    match item {
-        Item::Value(value) => in_value(value),
-        Item::Table(table) => table.iter().any(|(key, item)| looks_private(key) || is_private(item)),
-        Item::ArrayOfTables(tables) => tables
-            .iter()
-            .flat_map(|table| table.iter())
-            .any(|(key, item)| looks_private(key) || is_private(item)),
-        Item::None => false,
-    }
-}
-
 fn span_of(item: &Item) -> Option<Span> {
     match item {
         Item::ArrayOfTables(tables) => tables.iter().next().and_then(toml_edit::Table::span),
         other => other.span(),
-    }
-}
-
-pub(super) fn described(item: &Item) -> &'static str {
-    match item {
-        Item::Value(value) => match value {
-            toml_edit::Value::String(_) => "a string",
-            toml_edit::Value::Integer(_) => "a whole number",
-            toml_edit::Value::Float(_) => "a number with a fraction",
-            toml_edit::Value::Boolean(_) => "a boolean",
-            toml_edit::Value::Datetime(_) => "a date",
-            toml_edit::Value::Array(_) => "an array",
-            toml_edit::Value::InlineTable(_) => "a table",
-        },
-        Item::ArrayOfTables(_) => "an array of tables",
-        Item::Table(_) => "a table",
-        Item::None => "nothing",
-    }
-}
-
-impl Shape {
-    /// The form in words, as in "takes …".
-    pub fn described(&self) -> String {
-        match self {
-            Self::Bool => "`true` or `false`".to_owned(),
-            Self::Integer(..) => "a whole number".to_owned(),
-            Self::Text(what, _) => format!("a string ({what})"),
-            Self::OneOf(words) => {
-                format!("one of {}", words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", "))
-            }
-            Self::Size => "a number of bytes or a string such as \"10GB\"".to_owned(),
-            Self::Duration => "a number of seconds or a string such as \"48h\"".to_owned(),
-            Self::List(Self::Table(_)) => "an array of tables".to_owned(),
-            Self::List(item) => format!("an array, each element {}", item.described()),
-            Self::Map(what, _) => format!("a table, each key the name of a {what}"),
-            Self::Table(_) | Self::Any => "a table".to_owned(),
-            Self::Either(a, b) => format!("{} or {}", a.described(), b.described()),
-        }
     }
 }

@@ -1,11 +1,13 @@
 //! `[hosts.<name>]`: a machine, its worker and its daemon.
 
 use super::client::ClientEntry;
-use super::fields::{Fields, Said, Spanned};
+use super::fields::Fields;
 use super::keys;
 use super::registry::RegistryEntry;
 use super::settings::Settings;
-use super::value::{Bounded, Executor, HostOs, Parallelism};
+use super::spanned::{Said, Spanned};
+use super::value::{Bounded, Parallelism};
+use super::words::{Executor, HostOs};
 use crate::diag::Span;
 use crate::types::{
     Address, BuildkitVersion, Endpoint, NixSystem, Platform, Port, PublicKey, Registry, Remark, Word,

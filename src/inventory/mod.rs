@@ -7,27 +7,32 @@ mod builder;
 mod client;
 mod fields;
 mod host;
+mod item;
 pub mod keys;
 mod reference;
 mod registry;
 mod schema;
 mod settings;
 pub mod shape;
+mod spanned;
 mod starter;
 mod value;
+mod words;
 
 use std::cell::RefCell;
 
 pub use builder::BuilderEntry;
 pub use client::{ClientEntry, ClientNix, ClientTls, IdentityEntry, SopsEntry};
-pub use fields::{Fields, Said, Spanned};
+pub use fields::Fields;
 pub use host::{Comments, DaemonEntry, HostEntry, NixEntry, WorkerEntry};
 pub use reference::markdown;
 pub use registry::{KeyPair, RegistryEntry};
 pub use schema::json_schema;
 pub use settings::Settings;
+pub use spanned::{Said, Spanned};
 pub use starter::STARTER;
-pub use value::{Driver, Executor, HostOs, Labels, NixProtocol, Parallelism, Preset, WorkerBlocks};
+pub use value::{Labels, Parallelism};
+pub use words::{Driver, Executor, HostOs, NixProtocol, Preset, WorkerBlocks};
 
 use crate::diag::{Code, Diagnostic, Report, Source};
 use crate::types::{AbsPath, BuilderName, BuildkitVersion, FleetName, HostName, Registry, UserName};

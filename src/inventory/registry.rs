@@ -1,8 +1,9 @@
 //! `[registries]`: how daemons reach a registry.
 
-use super::fields::{Fields, Spanned};
+use super::fields::Fields;
 use super::keys;
 use super::settings::Settings;
+use super::spanned::Spanned;
 use crate::types::{AbsPath, Registry};
 
 /// How a registry is reached, as written for the fleet or for a host.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::fields::{Fields, Spanned};
+use super::fields::Fields;
 use super::shape::{Key, Shape, Table};
+use super::spanned::Spanned;
 use crate::diag::Span;
 
 /// Values under BuildKit's own keys, for a table of buildkitd.toml and the tables below it.

@@ -158,7 +158,8 @@ fn listen(root: &mut Table, worker: &Worker) {
 }
 
 /// The limits of garbage collection where the inventory gives none, so that there always is an upper bound.
-/// They are BuildKit's own on a large disk, but written down: a reviewer sees them, and no release changes them.
+/// They are much like BuildKit's own on a large disk, which are decimal (10 GB, not 10 GiB), but written down: a
+/// reviewer sees them, and no release changes them.
 const GC_DEFAULTS: &[(&str, &str)] =
     &[("reservedSpace", "10GB"), ("maxUsedSpace", "100GB"), ("minFreeSpace", "20%")];
 

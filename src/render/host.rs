@@ -158,6 +158,8 @@ fn node_settings(plan: &Plan<'_>, node: &NodePlan<'_>) -> Vec<Attribute> {
             daemon.push(attr("tlsFiles", Nix::strings(files)));
         }
         let parent = node.worker.settings.get("defaultCgroupParent").and_then(|parent| parent.get().as_str());
+        // With a colon it names a slice of systemd's, which ends its processes by itself.
+        let parent = parent.filter(|parent| !parent.contains(':'));
         daemon.extend(parent.map(|parent| attr("cgroupParent", parent)));
         let gid =
             node.worker.daemon.settings.table("grpc").and_then(|grpc| grpc.get("gid")?.get().as_integer());

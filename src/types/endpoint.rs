@@ -117,6 +117,7 @@ impl FromStr for Endpoint {
                 }
                 let (address, port) = host_and_port(host)?;
                 let socket = if socket.is_empty() { None } else { Some(socket.parse()?) };
+                let port = port.filter(|port| *port != Port::SSH);
                 Ok(Self::Ssh { user: user.parse()?, address, port, socket })
             }
             _ => Err(fault(text, "begin with `tcp://`, `unix://` or `ssh://`")),
@@ -131,7 +132,7 @@ impl fmt::Display for Endpoint {
             Self::Unix { path } => write!(f, "unix://{path}"),
             Self::Ssh { user, address, port, socket } => {
                 write!(f, "ssh://{user}@{}", address.in_url())?;
-                if let Some(port) = port.filter(|port| *port != Port::SSH) {
+                if let Some(port) = port {
                     write!(f, ":{port}")?;
                 }
                 socket.as_ref().map_or(Ok(()), |socket| socket.fmt(f))

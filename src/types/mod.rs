@@ -12,6 +12,7 @@ mod name;
 mod path;
 mod platform;
 mod registry;
+mod system;
 mod text;
 mod version;
 
@@ -21,13 +22,14 @@ pub use duration::Duration;
 pub use endpoint::{Endpoint, HostPort};
 pub use key::{KeyStrength, PublicKey};
 pub use name::{
-    BuilderName, FileMode, FleetName, FolderName, HostName, NixSystem, SecretName, ServiceName, UnitName,
+    BuilderName, CgroupParent, FileMode, FleetName, FolderName, HostName, SecretName, ServiceName, UnitName,
     UserName,
 };
 pub use path::{AbsPath, TreePath};
 pub use platform::{Arch, Os, Platform};
 pub use registry::{GcFilter, Mirror, Registry};
-pub use text::{Remark, Word};
+pub use system::NixSystem;
+pub use text::{Remark, Word, is_format_control};
 pub use version::BuildkitVersion;
 
 pub use key::{looks_private, private_key_fault};

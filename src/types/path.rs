@@ -65,10 +65,11 @@ impl AbsPath {
         self.0.file_name().expect("it is not `/` and ends in no `..`")
     }
 
-    /// Its last component with `_` for all but letters, digits and `._+-`: a name that every program can carry.
+    /// Its last component with `_` for all but letters, digits and `._+-`, and without `..`: a name that every
+    /// program can carry.
     pub fn plain_file_name(&self) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || "._+-".contains(c) { c } else { '_' };
-        self.file_name().chars().map(plain).collect()
+        self.file_name().chars().map(plain).collect::<String>().replace("..", "__")
     }
 }
 

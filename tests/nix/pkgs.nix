@@ -32,8 +32,8 @@ let
 in
 named
 // {
-  bashInteractive = package "bash-interactive" "" // {
-    shellPath = "/bin/bash";
+  dash = package "dash" "" // {
+    shellPath = "/bin/dash";
   };
   runtimeShell = "${package "bash" ""}/bin/bash";
   writeScriptBin = package;

@@ -58,8 +58,10 @@ in
   users = lib.mkIf (user != null) (
     if services == [ ] then
       {
-        # NixOS has the group anyway.
-        groups.users.gid = 100;
+        # NixOS has the group `users` anyway.
+        groups = lib.genAttrs [ config.services.buildfleet.client.group ] (_: { }) // {
+          users.gid = 100;
+        };
         users.${user}.isNormalUser = true;
       }
     else

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::reached;
 use crate::diag::{Code, Diagnostic, Report};
-use crate::fleet::Fleet;
-use crate::inventory::{Driver, RegistryEntry, Spanned};
+use crate::fleet::{Fleet, Worker};
+use crate::inventory::{Driver, Spanned};
 use crate::types::{AbsPath, Registry};
 
 pub(super) fn check(fleet: &Fleet, report: &mut Report) {
@@ -16,25 +16,28 @@ pub(super) fn check(fleet: &Fleet, report: &mut Report) {
     // Hosts that take an entry from the fleet have its places in common; an error is said before a warning.
     for driver in [Driver::DockerContainer, Driver::Remote] {
         for (_, worker) in reached::of_driver(fleet, driver).into_values() {
-            for (registry, (_, entry)) in &worker.registries {
-                for (first, second) in collisions(entry) {
-                    if said.insert((first.span().start, second.span().start)) {
-                        report.push(collision(driver, registry, first, second));
-                    }
+            for (registry, first, second) in collisions(worker) {
+                if said.insert((first.span().start, second.span().start)) {
+                    report.push(collision(driver, registry, first, second));
                 }
             }
         }
     }
 }
 
-fn collisions(entry: &RegistryEntry) -> Vec<(&Spanned<AbsPath>, &Spanned<AbsPath>)> {
-    let pairs = entry.keypairs.iter().flatten().flat_map(|pair| [&pair.cert, &pair.key]);
+/// The files that would have one place in a container: most often two of one registry, but names of registries
+/// lose what folders cannot hold, too.
+fn collisions(worker: &Worker) -> Vec<(&Registry, &Spanned<AbsPath>, &Spanned<AbsPath>)> {
     let mut seen: BTreeMap<_, &Spanned<AbsPath>> = BTreeMap::new();
     let mut found = Vec::new();
-    for path in entry.ca.iter().flatten().chain(pairs) {
-        let first = *seen.entry(path.get().plain_file_name()).or_insert(path);
-        if first.get() != path.get() {
-            found.push((first, path));
+    for (registry, (_, entry)) in &worker.registries {
+        let pairs = entry.keypairs.iter().flatten().flat_map(|pair| [&pair.cert, &pair.key]);
+        for path in entry.ca.iter().flatten().chain(pairs) {
+            let place = (registry.certs_folder(), path.get().plain_file_name());
+            let first = *seen.entry(place).or_insert(path);
+            if first.get() != path.get() {
+                found.push((registry, first, path));
+            }
         }
     }
     found
