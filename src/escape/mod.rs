@@ -2,7 +2,6 @@
 
 pub mod nix;
 pub mod shell;
-pub mod ssh;
 
 /// A text that a language cannot hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

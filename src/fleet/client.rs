@@ -30,8 +30,6 @@ pub struct Client {
     pub dynamic_user_said: bool,
     /// The state directory of a dynamic user, below `/var/lib`.
     pub state_directory: String,
-    /// Where that is said.
-    pub state_directory_span: Option<Span>,
     /// The units that start builds.
     pub units: Vec<Spanned<ServiceName>>,
     /// The key that nodes let in.
@@ -159,7 +157,6 @@ impl Client {
             dynamic_user,
             dynamic_user_said: entry.dynamic_user.is_some() || entry.preset.is_some(),
             state_directory,
-            state_directory_span: entry.state_directory.map(|said| said.span()),
             units,
             public_key: entry.public_key,
             said: entry.said,

@@ -20,11 +20,6 @@ impl Address {
         &self.0
     }
 
-    /// Whether it is an IP address.
-    pub fn is_ip(&self) -> bool {
-        self.0.parse::<Ipv4Addr>().is_ok() || self.is_ipv6()
-    }
-
     /// Whether it is an IPv6 address.
     pub fn is_ipv6(&self) -> bool {
         self.0.contains(':')

@@ -243,14 +243,9 @@ fn of_client(host: &Host, client: &Client, report: &mut Report) {
             help,
         ));
     }
-    if let Some(span) = client.state_directory_span.as_ref().filter(|_| !client.dynamic_user && !other) {
+    if let Some(span) = client.said.span("state-directory").filter(|_| !client.dynamic_user && !other) {
         let why = format!("user `{}` is not dynamic", client.user);
-        report.push(unused(
-            "state-directory",
-            span.clone(),
-            why,
-            "take it out, or add `dynamic-user = true`",
-        ));
+        report.push(unused("state-directory", span, why, "take it out, or add `dynamic-user = true`"));
     }
     if let Some(preset) = client.preset.as_ref().filter(|_| other) {
         let why = format!("host `{}` is not NixOS", host.name);
