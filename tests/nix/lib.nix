@@ -213,6 +213,11 @@ let
             null
           else
             conflict loc;
+      }
+      // {
+        # For `options.nix`, which lists what is below.
+        elemType = type;
+        at = [ ];
       };
     oneOf =
       choices:
@@ -239,6 +244,11 @@ let
             );
           in
           map (m: m.value) (filter (m: m.isDefined) merged);
+      }
+      // {
+        # For `options.nix`, which lists what is below.
+        elemType = type;
+        at = [ "_" ];
       };
     nonEmptyListOf =
       type:
@@ -261,6 +271,11 @@ let
             );
           in
           mapAttrs (_: m: m.value) (lib.filterAttrs (_: m: m.isDefined) merged);
+      }
+      // {
+        # For `options.nix`, which lists what is below.
+        elemType = type;
+        at = [ "_name_" ];
       };
     submodule =
       module:
@@ -274,6 +289,9 @@ let
             modules = [ module ] ++ map (d: { config = d.value; }) definitions;
             specialArgs.name = lib.last loc;
           }).config;
+      }
+      // {
+        inherit module;
       };
   };
 
