@@ -85,8 +85,9 @@ pub fn endpoint(account: &str, host: &crate::fleet::Host, worker: &Worker) -> St
 
 /// The endpoint of a host over SSH.
 pub fn ssh_endpoint(account: &str, host: &crate::fleet::Host) -> String {
-    let address =
-        host.address.as_ref().map_or_else(|| host.address_or_name(), |address| address.get().in_url());
+    let address = host.address_or_name();
+    // The only text with a colon among names and addresses is an IPv6 address.
+    let address = if address.contains(':') { format!("[{address}]") } else { address };
     match host.port {
         crate::types::Port::SSH => format!("ssh://{account}@{address}"),
         port => format!("ssh://{account}@{address}:{port}"),
